@@ -1,0 +1,1 @@
+//! The versioned, checksummed record of an agent state.

@@ -1,0 +1,25 @@
+//! What a device can hold, and how a policy is asked.
+//!
+//! This crate is `no_std` and never allocates. It is the contract that every other crate of Stride shares:
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`level`] | the three policy levels of STEP-HRL (high, low, progress) |
+//! | [`text`] | UTF-8 text of bounded size whose overflow is a decision with a name |
+//! | [`capacity`] | the compile-time capacities of the standard build |
+//! | [`state`] | [`state::AgentState`]: all that an agent needs between two steps, at most 4 KiB |
+//! | [`encoding`] | the versioned, checksummed record of an agent state |
+//! | [`frame`] | [`frame::StepFrame`]: the one place where prompts are laid out |
+//! | [`profile`] | [`profile::DeviceProfile`]: capacities, threads, context and memory of one board |
+//!
+//! It knows nothing of worlds, files, tokenizers or networks.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod capacity;
+pub mod encoding;
+pub mod frame;
+pub mod level;
+pub mod profile;
+pub mod state;
+pub mod text;
