@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`environment`] | [`environment::Environment`]: a text world |
+//! | [`places`] | numbered names (`drawer 3`) and lists of them as ranges |
 //! | [`policy`] | [`policy::Policy`]: three levels behind one call |
 //! | [`utterance`] | parsing of what a policy says: `action; True` or `action; False` |
 //! | [`agent`] | [`agent::StepAgent`]: one observation in, one action out; all memory is an `AgentState` |
@@ -18,6 +19,7 @@ pub mod agent;
 pub mod environment;
 pub mod episode;
 pub mod event;
+pub mod places;
 pub mod policy;
 pub mod recorder;
 pub mod transition;
