@@ -11,11 +11,13 @@
 //! | [`encoding`] | the versioned, checksummed record of an agent state |
 //! | [`frame`] | [`frame::StepFrame`]: the one place where prompts are laid out |
 //! | [`profile`] | [`profile::DeviceProfile`]: capacities, threads, context and memory of one board |
+//! | [`boards`] | the shipped profiles, as TOML texts |
 //!
 //! It knows nothing of worlds, files, tokenizers or networks.
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod boards;
 pub mod capacity;
 pub mod encoding;
 pub mod frame;

@@ -51,7 +51,8 @@ impl Completed {
     /// Subtasks ever issued.
     #[must_use]
     pub fn issued(&self) -> u32 {
-        self.dropped.saturating_add(u32::try_from(self.items.len()).unwrap_or(u32::MAX))
+        self.dropped
+            .saturating_add(u32::try_from(self.items.len()).unwrap_or(u32::MAX))
     }
 }
 
@@ -61,6 +62,8 @@ pub enum Phase {
     /// No subtask is open: the next observation goes to the high-level policy first.
     #[default]
     NeedsSubtask,
+    /// A subtask is open and the result of its last action was taken in; the low-level policy acts next.
+    HasSubtask,
     /// An action was given out; the next observation is its result.
     Acted,
     /// The episode is over.

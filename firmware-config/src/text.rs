@@ -33,7 +33,9 @@ pub struct Kept {
 
 /// The text is longer than the buffer, and the policy was to refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("text of {len} bytes does not fit a buffer of {limit} bytes; shorten it or raise the capacity in the profile")]
+#[error(
+    "text of {len} bytes does not fit a buffer of {limit} bytes; shorten it or raise the capacity in the profile"
+)]
 pub struct TextOverflow {
     /// Length of the refused text in bytes.
     pub len: usize,
