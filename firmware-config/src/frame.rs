@@ -18,7 +18,7 @@
 //! Every non-empty segment text and every utterance starts with one space. So a word has one token whether it opens a
 //! segment or stands inside it, which is what lets a small network copy it.
 
-use core::fmt::Write as _;
+use core::fmt::{self, Write as _};
 
 use heapless::String;
 
@@ -58,6 +58,12 @@ pub enum Marker {
     Low,
     /// Asks for the new progress.
     Update,
+}
+
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.token())
+    }
 }
 
 impl Marker {
@@ -104,6 +110,18 @@ pub struct Segment<'a> {
     pub marker: Marker,
     /// Plain text, without the leading space that the rendering adds.
     pub text: &'a str,
+}
+
+/// The marker, then a space and the text unless it is empty: the text form of the layout.
+impl fmt::Display for Segment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.marker.token())?;
+        if self.text.is_empty() {
+            return Ok(());
+        }
+        f.write_char(' ')?;
+        f.write_str(self.text)
+    }
 }
 
 /// The state `s` of one decision, by level (method section 2). It borrows everything.
@@ -225,6 +243,16 @@ impl<'a> StepFrame<'a> {
                 put(Marker::Update, "");
             }
         }
+    }
+}
+
+/// All segments one after the other, for people and tests. Never tokenize this text: a segment that spells a marker would
+/// become one.
+impl fmt::Display for StepFrame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut written = Ok(());
+        self.segments(|segment| written = written.and_then(|()| write!(f, "{segment}")));
+        written
     }
 }
 

@@ -13,6 +13,11 @@
 //! | [`profile`] | [`profile::DeviceProfile`]: capacities, threads, context and memory of one board |
 //! | [`boards`] | the shipped profiles, as TOML texts |
 //!
+//! Its dependencies are taken without any feature that needs `std` or a heap. Where a bare-metal target is installed,
+//! `cargo build -p stride-firmware-config --target thumbv7em-none-eabi` shows it; everywhere else the tests in
+//! `tests/it/no_std.rs` do: they read the resolved features, and (with `--ignored`) compile a program that has its own
+//! panic handler against this crate, which the compiler refuses when anything below links `std`.
+//!
 //! It knows nothing of worlds, files, tokenizers or networks.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,5 +1,7 @@
 //! All that an agent needs between two steps.
 
+use core::fmt;
+
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,7 @@ impl Completed {
     }
 
     /// Appends a subtask. When `limit` subtasks (at most the build's capacity) are held, the oldest is dropped and counted.
+    /// A `limit` of 0 counts as 1. A subtask longer than [`capacity::SUBTASK`] is cut ([`Overflow::Cut`]).
     pub fn push(&mut self, subtask: &str, limit: usize) {
         let limit = limit.clamp(1, capacity::COMPLETED);
         while self.items.len() >= limit {
@@ -40,6 +43,30 @@ impl Completed {
     /// The remembered subtasks, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.items.iter().map(BoundedText::as_str)
+    }
+
+    /// The subtask issued last.
+    #[must_use]
+    pub fn last(&self) -> Option<&str> {
+        self.items.last().map(BoundedText::as_str)
+    }
+
+    /// Subtasks remembered by name.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether no subtask was issued yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Forgets everything, the count too.
+    pub fn clear(&mut self) {
+        self.items.clear();
+        self.dropped = 0;
     }
 
     /// How many older subtasks were dropped.
@@ -103,6 +130,17 @@ pub struct AgentState {
     pub dropped_bytes: u32,
     /// Utterances that did not parse so far.
     pub malformed: u32,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NeedsSubtask => "needs a subtask",
+            Self::HasSubtask => "has a subtask",
+            Self::Acted => "acted",
+            Self::Ended => "ended",
+        })
+    }
 }
 
 const _: () = assert!(

@@ -2,6 +2,17 @@
 //!
 //! A full buffer is never a surprise: the caller says with an [`Overflow`] what happens, and learns
 //! from [`Kept`] what did happen.
+//!
+//! ```
+//! use stride_firmware_config::text::{BoundedText, Overflow};
+//!
+//! let mut progress = BoundedText::<24>::new();
+//! let kept = progress.set("checked drawer 1 and drawer 2", Overflow::Cut)?;
+//! assert_eq!(progress, "checked drawer 1 [cut]");
+//! assert_eq!((kept.kept, kept.dropped), (16, 13));
+//! assert!(progress.set("checked drawer 1 and drawer 2", Overflow::Refuse).is_err());
+//! # Ok::<(), stride_firmware_config::text::TextOverflow>(())
+//! ```
 
 use core::fmt;
 use core::ops::Deref;
@@ -44,11 +55,14 @@ pub struct TextOverflow {
 }
 
 /// UTF-8 text of at most `N` bytes, stored inline.
-#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BoundedText<const N: usize>(String<N>);
 
 impl<const N: usize> BoundedText<N> {
+    /// Bytes of the longest text.
+    pub const CAPACITY: usize = N;
+
     /// An empty text.
     #[must_use]
     pub const fn new() -> Self {
@@ -139,6 +153,35 @@ pub fn cut_to(text: &str, limit: usize) -> &str {
     match head.rfind(char::is_whitespace) {
         Some(space) if !head[..space].trim_end().is_empty() => head[..space].trim_end(),
         _ => head,
+    }
+}
+
+/// Refuses a text that is too long, as [`Overflow::Refuse`] does.
+impl<const N: usize> TryFrom<&str> for BoundedText<N> {
+    type Error = TextOverflow;
+
+    fn try_from(text: &str) -> Result<Self, TextOverflow> {
+        let mut bounded = Self::new();
+        bounded.set(text, Overflow::Refuse)?;
+        Ok(bounded)
+    }
+}
+
+impl<const N: usize> AsRef<str> for BoundedText<N> {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl<const N: usize> PartialEq<str> for BoundedText<N> {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl<const N: usize> PartialEq<&str> for BoundedText<N> {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
     }
 }
 

@@ -1,0 +1,10 @@
+//! Properties and refusals of the device contract, one module per topic.
+
+mod arbitrary;
+mod boards;
+mod encoding;
+mod frame;
+mod no_std;
+mod profile;
+mod state;
+mod text;
