@@ -6,5 +6,6 @@ mod encoding;
 mod frame;
 mod no_std;
 mod profile;
+mod refusals;
 mod state;
 mod text;
