@@ -1,0 +1,5 @@
+//! Text worlds.
+pub mod alfworld;
+pub mod grammar;
+pub mod logic;
+pub mod pddl;
