@@ -1,5 +1,9 @@
 //! What can go wrong with a game.
 
+use std::io;
+use std::path::PathBuf;
+
+use super::identity::GameId;
 use crate::grammar::{GrammarError, RenderError};
 use crate::logic::LogicError;
 use crate::pddl::PddlError;
@@ -37,4 +41,63 @@ pub enum GameError {
     /// A command was given before the first reset.
     #[error("no episode is running; call reset first")]
     NotStarted,
+}
+
+/// Why games cannot be listed or loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CollectionError {
+    /// `$ALFWORLD_DATA` is not set.
+    #[error("the variable ALFWORLD_DATA is not set; set it to the folder that alfworld-download filled, or name a path")]
+    NoVariable,
+    /// Something cannot be read.
+    #[error("{}: cannot be read", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// No games were found.
+    #[error(
+        "{}: holds no games; a folder with .../game.tw-pddl files (alfworld-download makes one), one such file, \
+         or a .tar.zst of them is expected",
+        path.display()
+    )]
+    NoGames {
+        /// The place.
+        path: PathBuf,
+    },
+    /// A game that is not in the collection.
+    #[error("there is no game `{id}` here; ids are paths under json_2.1.1, such as valid_seen/.../game.tw-pddl")]
+    NoSuchGame {
+        /// The id asked for.
+        id: GameId,
+    },
+    /// A game cannot be loaded.
+    #[error("the game {id} cannot be loaded")]
+    Game {
+        /// The game.
+        id: GameId,
+        /// Why.
+        #[source]
+        source: Box<GameError>,
+    },
+    /// An archive holds more than is read.
+    #[error("{}: the archive is refused, {what} exceeds the limit; unpack it yourself if you trust it", path.display())]
+    ArchiveTooLarge {
+        /// The archive.
+        path: PathBuf,
+        /// What is too large or too many.
+        what: &'static str,
+    },
+    /// An entry of an archive whose path leaves it.
+    #[error("{}: the archive is refused, the entry `{entry}` has a path that leaves it", path.display())]
+    ArchiveEscapes {
+        /// The archive.
+        path: PathBuf,
+        /// The entry.
+        entry: String,
+    },
 }
