@@ -1,0 +1,29 @@
+//! Offline evaluation of step-level policies.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`world`] | the worlds that are evaluated on, and how they are named |
+//! | [`run`] | `stride-eval run`: many episodes, one table |
+//! | [`episode`] | one measured episode |
+//! | [`meter`] | what each step cost |
+//! | [`trace`] | one episode as a readable trace |
+//! | [`statistics`], [`table`], [`memory`], [`style`] | intervals and quantiles, text tables, resident memory, colour |
+//! | [`stop`] | a wish to stop early |
+//! | [`error`] | why an evaluation could not be made |
+//!
+//! Everything but the module that loads a GGUF file works with any [`Policy`](stride_agent::policy::Policy), so it is tested without a model.
+#![forbid(unsafe_code)]
+
+pub mod episode;
+pub mod error;
+pub mod memory;
+pub mod meter;
+pub mod run;
+pub mod statistics;
+pub mod stop;
+pub mod style;
+pub mod table;
+#[cfg(test)]
+mod testing;
+pub mod trace;
+pub mod world;
