@@ -1,0 +1,85 @@
+//! Everything that can go wrong between a checkpoint and a file.
+
+use std::path::PathBuf;
+
+use crate::gguf::{ReadError, TensorType, WriteError};
+use crate::source::SourceError;
+
+/// A conversion or inspection that failed. Nothing is left behind under the output's name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The checkpoint is refused.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A weight does not fit the type that was asked for.
+    #[error("tensor {name:?}: weight {index} is {value}, too large for {kind}; export as f32")]
+    OutOfRange {
+        /// The tensor, by its name in the checkpoint.
+        name: String,
+        /// Position in the tensor as it is stored, row by row.
+        index: u64,
+        /// The weight.
+        value: f32,
+        /// The type asked for.
+        kind: TensorType,
+    },
+    /// A type was planned that has no quantizer: a bug here.
+    #[error(
+        "tensor {name:?} was planned as {kind}, which cannot be written (a bug; please report it)"
+    )]
+    Unsupported {
+        /// The tensor.
+        name: String,
+        /// The type.
+        kind: TensorType,
+    },
+    /// The output is there already.
+    #[error("{path} exists; choose another name, or allow replacing it (--force)")]
+    Exists {
+        /// The output.
+        path: PathBuf,
+    },
+    /// The output cannot be written.
+    #[error("cannot {action} {path}: {source}")]
+    Output {
+        /// What was tried.
+        action: &'static str,
+        /// The output.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The GGUF writer refused or failed.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The output.
+        path: PathBuf,
+        /// Why.
+        source: WriteError,
+    },
+    /// A GGUF file cannot be opened.
+    #[error("cannot read {path}: {source}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A GGUF file is refused.
+    #[error("{path} is refused: {source}")]
+    Gguf {
+        /// The file.
+        path: PathBuf,
+        /// Why and where.
+        source: ReadError,
+    },
+    /// The file that was just written does not read back as planned: a bug here, or a disk that lies.
+    #[error(
+        "{path} does not read back as it was written; check the disk, and report it if it is sound"
+    )]
+    ReadBack {
+        /// The output.
+        path: PathBuf,
+    },
+}

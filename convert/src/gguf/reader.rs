@@ -1,0 +1,311 @@
+//! Reading a GGUF file that nobody vouches for.
+//!
+//! Counts, lengths and offsets are compared with the bytes that remain before anything is allocated, so reading needs
+//! at most about four times the bytes of the header, and the tensor data is never copied.
+
+use std::collections::HashSet;
+
+use super::cursor::Cursor;
+use super::error::{ReadError, ReadErrorKind};
+use super::metadata::{Array, Metadata, Value};
+use super::types::TensorType;
+use super::{ALIGNMENT_KEY, DEFAULT_ALIGNMENT, MAGIC, MAX_DIMENSIONS, MAX_KEY, MAX_TENSOR_NAME};
+
+/// Arrays inside arrays, at most. The specification allows nesting, no model uses more than one level.
+const MAX_NESTING: usize = 4;
+/// Bytes of the shortest pair: key length, one byte of key, type, one byte of value.
+const LEAST_PAIR: u64 = 8 + 1 + 4 + 1;
+/// Bytes of the shortest tensor entry: name length, one byte of name, dimensions, one dimension, type, offset.
+const LEAST_TENSOR: u64 = 8 + 1 + 4 + 8 + 4 + 8;
+
+/// One line of the tensor directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorEntry {
+    /// Name, for example `blk.0.attn_q.weight`.
+    pub name: String,
+    /// Dimensions, columns first (ggml's `ne`).
+    pub shape: Vec<u64>,
+    /// How it is stored.
+    pub kind: TensorType,
+    /// Offset inside the data section.
+    pub offset: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl TensorEntry {
+    /// Number of weights. It cannot overflow: the reader has computed the bytes from it.
+    #[must_use]
+    pub fn weights(&self) -> u64 {
+        self.shape.iter().product()
+    }
+}
+
+/// A GGUF file whose header has been read and checked.
+#[derive(Debug, Clone)]
+pub struct GgufFile<'a> {
+    /// The file's version.
+    pub version: u32,
+    /// All pairs.
+    pub metadata: Metadata,
+    /// All tensors, in the order of the directory.
+    pub tensors: Vec<TensorEntry>,
+    /// Alignment of the tensor data.
+    pub alignment: u64,
+    data: &'a [u8],
+}
+
+impl<'a> GgufFile<'a> {
+    /// Reads the header of `bytes`, the whole file.
+    ///
+    /// # Errors
+    ///
+    /// Refuses whatever the specification forbids, and tensors that overlap; see [`ReadErrorKind`].
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ReadError> {
+        let mut cursor = Cursor::new(bytes);
+        let version = preamble(&mut cursor)?;
+        let tensor_count = cursor.count(LEAST_TENSOR, "tensors")?;
+        let pair_count = cursor.count(LEAST_PAIR, "metadata pairs")?;
+        let metadata = pairs(&mut cursor, pair_count)?;
+        let alignment = alignment(&cursor, &metadata)?;
+        let tensors = directory(&mut cursor, tensor_count)?;
+        let start = cursor.offset().next_multiple_of(
+            // At most 65536.
+            usize::try_from(alignment).unwrap_or(1),
+        );
+        let data = bytes.get(start..).unwrap_or_default();
+        check_places(&cursor, &tensors, alignment, data.len() as u64)?;
+        Ok(Self {
+            version,
+            metadata,
+            tensors,
+            alignment,
+            data,
+        })
+    }
+
+    /// The tensor called `name`.
+    #[must_use]
+    pub fn tensor(&self, name: &str) -> Option<&TensorEntry> {
+        self.tensors.iter().find(|tensor| tensor.name == name)
+    }
+
+    /// The stored bytes of a tensor of this file; empty for an entry of another file that does not fit here.
+    #[must_use]
+    pub fn bytes(&self, tensor: &TensorEntry) -> &'a [u8] {
+        let range = usize::try_from(tensor.offset)
+            .ok()
+            .zip(usize::try_from(tensor.bytes).ok())
+            .and_then(|(start, len)| Some(start..start.checked_add(len)?));
+        range
+            .and_then(|range| self.data.get(range))
+            .unwrap_or_default()
+    }
+}
+
+fn preamble(cursor: &mut Cursor<'_>) -> Result<u32, ReadError> {
+    let start = cursor.error(ReadErrorKind::Magic);
+    if cursor.fixed::<4>("the magic").map_err(|_| start.clone())? != MAGIC {
+        return Err(start);
+    }
+    let version = cursor.u32("the version")?;
+    match version {
+        2 | 3 => Ok(version),
+        swapped if matches!(swapped.swap_bytes(), 1..=3) => {
+            Err(cursor.error(ReadErrorKind::BigEndian))
+        }
+        other => Err(cursor.error(ReadErrorKind::Version(other))),
+    }
+}
+
+fn pairs(cursor: &mut Cursor<'_>, count: usize) -> Result<Metadata, ReadError> {
+    let mut metadata = Metadata::new();
+    for _ in 0..count {
+        let key = cursor.name(MAX_KEY, "a metadata key")?;
+        let kind = cursor.u32("a value type")?;
+        let value = value(cursor, kind)?;
+        if metadata.set(key, value).is_some() {
+            return Err(cursor.error(ReadErrorKind::DuplicateKey(key.to_owned())));
+        }
+    }
+    Ok(metadata)
+}
+
+fn value(cursor: &mut Cursor<'_>, kind: u32) -> Result<Value, ReadError> {
+    const FIELD: &str = "a metadata value";
+    Ok(match kind {
+        0 => Value::U8(u8::from_le_bytes(cursor.fixed(FIELD)?)),
+        1 => Value::I8(i8::from_le_bytes(cursor.fixed(FIELD)?)),
+        2 => Value::U16(u16::from_le_bytes(cursor.fixed(FIELD)?)),
+        3 => Value::I16(i16::from_le_bytes(cursor.fixed(FIELD)?)),
+        4 => Value::U32(u32::from_le_bytes(cursor.fixed(FIELD)?)),
+        5 => Value::I32(i32::from_le_bytes(cursor.fixed(FIELD)?)),
+        6 => Value::F32(f32::from_le_bytes(cursor.fixed(FIELD)?)),
+        7 => Value::Bool(boolean(cursor)?),
+        8 => Value::String(cursor.text(FIELD)?.to_owned()),
+        9 => Value::Array(array(cursor, MAX_NESTING)?),
+        10 => Value::U64(u64::from_le_bytes(cursor.fixed(FIELD)?)),
+        11 => Value::I64(i64::from_le_bytes(cursor.fixed(FIELD)?)),
+        12 => Value::F64(f64::from_le_bytes(cursor.fixed(FIELD)?)),
+        other => return Err(cursor.error(ReadErrorKind::ValueType(other))),
+    })
+}
+
+fn boolean(cursor: &mut Cursor<'_>) -> Result<bool, ReadError> {
+    match cursor.fixed::<1>("a Boolean")? {
+        [0] => Ok(false),
+        [1] => Ok(true),
+        [other] => Err(cursor.error(ReadErrorKind::Bool(other))),
+    }
+}
+
+fn array(cursor: &mut Cursor<'_>, depth: usize) -> Result<Array, ReadError> {
+    const WHAT: &str = "array elements";
+    if depth == 0 {
+        return Err(cursor.error(ReadErrorKind::Nesting(MAX_NESTING)));
+    }
+    let kind = cursor.u32("an element type")?;
+    Ok(match kind {
+        0 => Array::U8(numbers(cursor, u8::from_le_bytes)?),
+        1 => Array::I8(numbers(cursor, i8::from_le_bytes)?),
+        2 => Array::U16(numbers(cursor, u16::from_le_bytes)?),
+        3 => Array::I16(numbers(cursor, i16::from_le_bytes)?),
+        4 => Array::U32(numbers(cursor, u32::from_le_bytes)?),
+        5 => Array::I32(numbers(cursor, i32::from_le_bytes)?),
+        6 => Array::F32(numbers(cursor, f32::from_le_bytes)?),
+        7 => {
+            let count = cursor.count(1, WHAT)?;
+            Array::Bool(
+                (0..count)
+                    .map(|_| boolean(cursor))
+                    .collect::<Result<_, _>>()?,
+            )
+        }
+        8 => {
+            let count = cursor.count(8, WHAT)?;
+            let texts = (0..count).map(|_| cursor.text("an array string").map(str::to_owned));
+            Array::String(texts.collect::<Result<_, _>>()?)
+        }
+        9 => {
+            let count = cursor.count(4 + 8, WHAT)?;
+            Array::Array(
+                (0..count)
+                    .map(|_| array(cursor, depth - 1))
+                    .collect::<Result<_, _>>()?,
+            )
+        }
+        10 => Array::U64(numbers(cursor, u64::from_le_bytes)?),
+        11 => Array::I64(numbers(cursor, i64::from_le_bytes)?),
+        12 => Array::F64(numbers(cursor, f64::from_le_bytes)?),
+        other => return Err(cursor.error(ReadErrorKind::ValueType(other))),
+    })
+}
+
+fn numbers<T, const N: usize>(
+    cursor: &mut Cursor<'_>,
+    decode: fn([u8; N]) -> T,
+) -> Result<Vec<T>, ReadError> {
+    let count = cursor.count(N as u64, "array elements")?;
+    let (chunks, _) = cursor
+        .take((count * N) as u64, "an array")?
+        .as_chunks::<N>();
+    Ok(chunks.iter().map(|&chunk| decode(chunk)).collect())
+}
+
+fn alignment(cursor: &Cursor<'_>, metadata: &Metadata) -> Result<u64, ReadError> {
+    match metadata.get(ALIGNMENT_KEY) {
+        None => Ok(DEFAULT_ALIGNMENT),
+        Some(_) => match metadata.unsigned(ALIGNMENT_KEY) {
+            Some(alignment) if alignment.is_power_of_two() && (8..=65536).contains(&alignment) => {
+                Ok(alignment)
+            }
+            other => Err(cursor.error(ReadErrorKind::Alignment(other.unwrap_or(0)))),
+        },
+    }
+}
+
+fn directory(cursor: &mut Cursor<'_>, count: usize) -> Result<Vec<TensorEntry>, ReadError> {
+    let mut names = HashSet::new();
+    let mut tensors = Vec::new();
+    for _ in 0..count {
+        let entry = entry(cursor)?;
+        if !names.insert(entry.name.clone()) {
+            return Err(cursor.error(ReadErrorKind::DuplicateTensor(entry.name)));
+        }
+        tensors.push(entry);
+    }
+    Ok(tensors)
+}
+
+fn entry(cursor: &mut Cursor<'_>) -> Result<TensorEntry, ReadError> {
+    let name = cursor.name(MAX_TENSOR_NAME, "a tensor name")?.to_owned();
+    let count = cursor.u32("the dimensions")?;
+    if !(1..=MAX_DIMENSIONS).contains(&count) {
+        return Err(cursor.error(ReadErrorKind::Dimensions { name, count }));
+    }
+    let shape = (0..count)
+        .map(|_| cursor.u64("a dimension"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let id = cursor.u32("a tensor type")?;
+    let offset = cursor.u64("a tensor offset")?;
+    let Some(kind) = TensorType::from_id(id) else {
+        return Err(cursor.error(ReadErrorKind::TensorType { name, id }));
+    };
+    let rows = shape[1..]
+        .iter()
+        .try_fold(1_u64, |rows, &size| rows.checked_mul(size));
+    let bytes = rows
+        .filter(|_| !shape.contains(&0))
+        .filter(|rows| rows.checked_mul(shape[0]).is_some())
+        .and_then(|rows| kind.tensor_bytes(shape[0], rows));
+    match bytes {
+        Some(bytes) => Ok(TensorEntry {
+            name,
+            shape,
+            kind,
+            offset,
+            bytes,
+        }),
+        None => Err(cursor.error(ReadErrorKind::Shape { name, shape })),
+    }
+}
+
+/// Every tensor lies aligned inside the data section, and no two share a byte.
+fn check_places(
+    cursor: &Cursor<'_>,
+    tensors: &[TensorEntry],
+    alignment: u64,
+    available: u64,
+) -> Result<(), ReadError> {
+    let mut ordered: Vec<&TensorEntry> = tensors.iter().collect();
+    ordered.sort_by_key(|tensor| tensor.offset);
+    let mut before: Option<(&TensorEntry, u64)> = None;
+    for tensor in ordered {
+        let name = || tensor.name.clone();
+        if tensor.offset % alignment != 0 {
+            return Err(cursor.error(ReadErrorKind::Misaligned {
+                name: name(),
+                offset: tensor.offset,
+                alignment,
+            }));
+        }
+        let end = tensor.offset.saturating_add(tensor.bytes);
+        if end > available {
+            return Err(cursor.error(ReadErrorKind::OutOfFile {
+                name: name(),
+                end,
+                available,
+            }));
+        }
+        if let Some((first, first_end)) = before
+            && first_end > tensor.offset
+        {
+            return Err(cursor.error(ReadErrorKind::Overlap {
+                first: first.name.clone(),
+                second: name(),
+            }));
+        }
+        before = Some((tensor, end));
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! From a trained checkpoint to one GGUF file that llama.cpp runs: tokenizer, weights and model card inside.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`source`] | reading and checking the checkpoint directory |
+//! | [`architecture`] | which tensor becomes which, as a table |
+//! | [`plan`] | the list of tensors that will be written, checked before the output exists |
+//! | [`metadata`] | llama.cpp's keys and ours (`stride.*`) |
+//! | [`quantize`] | which tensor gets which type, and ggml's reference quantizers bit for bit |
+//! | [`gguf`] | the container: a streaming writer and a reader that trusts nothing |
+//! | [`export`] | the conversion: streamed, written beside, read back, renamed |
+//! | [`inspect`] | what stands in a GGUF file, for people and as JSON |
+//! | [`fixtures`] | small checkpoints of random weights, for tests and first tries |
+//!
+//! It links no C or C++ and knows nothing of inference or training.
+//!
+//! ```
+//! use stride_convert::{export, fixtures::RandomModel, quantize::Recipe, source::Checkpoint};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let directory = tempfile::tempdir()?;
+//! RandomModel::default().write(directory.path())?;
+//! let checkpoint = Checkpoint::open(directory.path())?;
+//! let options = export::Options { recipe: Recipe::Q8_0, replace: false };
+//! let report = export::export(&checkpoint, &directory.path().join("policy.gguf"), options, |_| {})?;
+//! println!("{} bytes", report.file_bytes);
+//! # Ok(())
+//! # }
+//! ```
+#![deny(unsafe_code)]
+
+pub mod architecture;
+mod error;
+pub mod export;
+pub mod fixtures;
+pub mod gguf;
+pub mod inspect;
+#[allow(unsafe_code, reason = "mapping a file has no safe form")]
+pub mod map;
+pub mod metadata;
+pub mod plan;
+pub mod quantize;
+pub mod source;
+
+pub use error::Error;

@@ -1,0 +1,58 @@
+//! Memory-mapped files: the only place of this crate with unsafe code.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+use memmap2::Mmap;
+
+/// A read-only file in memory. Nothing is read until it is looked at.
+///
+/// The file must not change while it is mapped: another program that truncates it ends this one with SIGBUS.
+#[derive(Debug)]
+pub struct MappedFile(Mmap);
+
+impl MappedFile {
+    /// Maps the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened or mapped.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        // Mapping a directory or a device fails with a message about neither.
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a regular file",
+            ));
+        }
+        // SAFETY: the map is read-only and only ever seen as bytes, every value of which is valid. A file that
+        // another program changes meanwhile gives other bytes or SIGBUS, which the documentation says.
+        unsafe { Mmap::map(&file) }.map(Self)
+    }
+
+    /// The whole file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Tells the system that a part is not needed for now, so that resident memory stays below the file's size.
+    /// The part reads the same as before. Advice only: a failure is ignored.
+    pub fn release(&self, part: &Range<usize>) {
+        #[cfg(unix)]
+        // SAFETY: DONTNEED drops pages of this map only; the map is backed by a file and never written, so a later
+        // look reads the same bytes from the file again. The range is cut to the map by memmap2's own check.
+        let _ = unsafe {
+            self.0.unchecked_advise_range(
+                memmap2::UncheckedAdvice::DontNeed,
+                part.start,
+                part.len(),
+            )
+        };
+        #[cfg(not(unix))]
+        let _ = part;
+    }
+}

@@ -1,0 +1,145 @@
+//! The metadata of a policy: llama.cpp's keys, and ours under `stride.`.
+
+use stride_firmware_config::frame::Marker;
+
+use crate::architecture::LLAMA;
+use crate::gguf::Metadata;
+use crate::quantize::Recipe;
+use crate::source::{Checkpoint, ModelConfig, PolicyCard, Tokenizer};
+
+/// Version of the prompt layout the policy was trained on. Absent when the checkpoint had no `stride.json`.
+pub const LAYOUT_VERSION_KEY: &str = "stride.layout.version";
+/// The markers, as an array of strings in the order of their ids.
+pub const MARKERS_KEY: &str = "stride.markers";
+/// The model card, Markdown or JSON.
+pub const CARD_KEY: &str = "stride.card";
+/// Prefix of the bytes that each text of a frame may have.
+pub const CAPACITY_PREFIX: &str = "stride.capacity.";
+/// Prefix of the tokens that an utterance of a level may have.
+pub const UTTERANCE_PREFIX: &str = "stride.utterance_tokens.";
+/// Names of the files the GGUF was made from.
+pub const SOURCE_FILES_KEY: &str = "stride.source.files";
+/// Their SHA-256, in the same order.
+pub const SOURCE_SHA256_KEY: &str = "stride.source.sha256";
+/// Name and version of this program.
+pub const CONVERTER_KEY: &str = "stride.converter";
+
+/// `general.quantization_version`, the version of ggml's block formats.
+const QUANTIZATION_VERSION: u32 = 2;
+/// Token types of llama.cpp (`enum llama_token_type`).
+const NORMAL: i32 = 1;
+const CONTROL: i32 = 3;
+const UNUSED: i32 = 5;
+
+/// All metadata of `checkpoint` under `recipe`. Nothing in it depends on when or where it was made.
+#[must_use]
+pub fn of(checkpoint: &Checkpoint, recipe: Recipe) -> Metadata {
+    let mut metadata = Metadata::new();
+    general(&mut metadata, checkpoint.policy.as_ref(), recipe);
+    hyperparameters(&mut metadata, &checkpoint.config);
+    vocabulary(&mut metadata, &checkpoint.tokenizer, &checkpoint.config);
+    policy(&mut metadata, checkpoint);
+    metadata
+}
+
+fn general(metadata: &mut Metadata, policy: Option<&PolicyCard>, recipe: Recipe) {
+    metadata.set("general.architecture", LLAMA);
+    metadata.set("general.type", "model");
+    let texts = policy.map(|policy| {
+        [
+            ("general.name", &policy.name),
+            ("general.author", &policy.author),
+            ("general.license", &policy.license),
+            ("general.description", &policy.description),
+        ]
+    });
+    for (key, text) in texts.into_iter().flatten() {
+        if let Some(text) = text {
+            metadata.set(key, text.as_str());
+        }
+    }
+    metadata.set("general.file_type", recipe.file_type());
+    metadata.set("general.quantization_version", QUANTIZATION_VERSION);
+}
+
+fn hyperparameters(metadata: &mut Metadata, config: &ModelConfig) {
+    let mut set = |name: &str, size: usize| {
+        // The configuration is bounded far below 2^32.
+        metadata.set(format!("{LLAMA}.{name}"), size as u32);
+    };
+    set("block_count", config.layers);
+    set("context_length", config.context);
+    set("embedding_length", config.hidden);
+    set("feed_forward_length", config.intermediate);
+    set("attention.head_count", config.heads);
+    set("attention.head_count_kv", config.kv_heads);
+    set("attention.key_length", config.head_dim);
+    set("attention.value_length", config.head_dim);
+    set("rope.dimension_count", config.head_dim);
+    set("vocab_size", config.vocab);
+    metadata.set(
+        format!("{LLAMA}.attention.layer_norm_rms_epsilon"),
+        config.rms_eps,
+    );
+    metadata.set(format!("{LLAMA}.rope.freq_base"), config.rope_theta);
+}
+
+/// Rows of the embedding beyond the vocabulary become unused tokens `[PAD..]`, as in `convert_hf_to_gguf.py`.
+fn vocabulary(metadata: &mut Metadata, tokenizer: &Tokenizer, config: &ModelConfig) {
+    let known = tokenizer.tokens.len();
+    let mut tokens = tokenizer.tokens.clone();
+    tokens.extend((known..config.vocab).map(|id| format!("[PAD{id}]")));
+    let kind = |id| match id {
+        marker if marker < Marker::ALL.len() => CONTROL,
+        token if token < known => NORMAL,
+        _ => UNUSED,
+    };
+    let kinds: Vec<i32> = (0..tokens.len()).map(kind).collect();
+    let merges = tokenizer
+        .merges
+        .iter()
+        .map(|(left, right)| format!("{left} {right}"))
+        .collect::<Vec<_>>();
+    metadata.set("tokenizer.ggml.model", "gpt2");
+    metadata.set("tokenizer.ggml.pre", "gpt-2");
+    metadata.set("tokenizer.ggml.tokens", tokens);
+    metadata.set("tokenizer.ggml.token_type", kinds);
+    metadata.set("tokenizer.ggml.merges", merges);
+    metadata.set("tokenizer.ggml.bos_token_id", Marker::Begin as u32);
+    metadata.set("tokenizer.ggml.eos_token_id", Marker::End as u32);
+    metadata.set("tokenizer.ggml.add_bos_token", false);
+    metadata.set("tokenizer.ggml.add_eos_token", false);
+    metadata.set("tokenizer.ggml.add_space_prefix", false);
+}
+
+fn policy(metadata: &mut Metadata, checkpoint: &Checkpoint) {
+    let markers: Vec<String> = Marker::ALL.map(|marker| marker.token().to_owned()).into();
+    if let Some(policy) = &checkpoint.policy {
+        metadata.set(LAYOUT_VERSION_KEY, policy.layout_version);
+        for (name, &bytes) in &policy.capacities {
+            metadata.set(format!("{CAPACITY_PREFIX}{name}"), bytes);
+        }
+        for (level, &tokens) in &policy.utterance_tokens {
+            metadata.set(format!("{UTTERANCE_PREFIX}{level}"), tokens);
+        }
+    }
+    metadata.set(MARKERS_KEY, markers);
+    if let Some(card) = checkpoint
+        .policy
+        .as_ref()
+        .and_then(|policy| policy.card.as_deref())
+    {
+        metadata.set(CARD_KEY, card);
+    }
+    let (files, digests): (Vec<String>, Vec<String>) = checkpoint
+        .provenance
+        .iter()
+        .map(|source| (source.file.to_owned(), source.sha256.clone()))
+        .unzip();
+    metadata.set(SOURCE_FILES_KEY, files);
+    metadata.set(SOURCE_SHA256_KEY, digests);
+    metadata.set(
+        CONVERTER_KEY,
+        concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+    );
+}

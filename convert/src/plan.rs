@@ -1,0 +1,150 @@
+//! From a checkpoint to the list of tensors that will be written. Everything is checked here, before the output exists.
+
+use crate::architecture::{
+    COMPUTED_SUFFIX, EMBEDDING, FINAL_NORM, LAYER, OUTPUT, RowOrder, TensorRule,
+};
+use crate::gguf::{TensorInfo, TensorType};
+use crate::quantize::{Recipe, TensorRole};
+use crate::source::{Checkpoint, ModelConfig, SourceError, WeightEntry, Weights};
+
+/// One tensor to write.
+#[derive(Debug, Clone)]
+pub struct PlannedTensor {
+    /// Name in the checkpoint.
+    pub source: String,
+    /// Name in the GGUF.
+    pub target: String,
+    /// Rows; 1 for a vector.
+    pub rows: usize,
+    /// Weights per row.
+    pub columns: usize,
+    /// Stored as a vector: the GGUF shape has one dimension.
+    pub vector: bool,
+    /// How the rows are ordered.
+    pub order: RowOrder,
+    /// How it is stored.
+    pub kind: TensorType,
+    /// Where it stands in the checkpoint.
+    pub entry: WeightEntry,
+}
+
+impl PlannedTensor {
+    /// Its line of the tensor directory.
+    #[must_use]
+    pub fn info(&self) -> TensorInfo {
+        let mut shape = vec![self.columns as u64];
+        if !self.vector {
+            shape.push(self.rows as u64);
+        }
+        TensorInfo {
+            name: self.target.clone(),
+            shape,
+            kind: self.kind,
+        }
+    }
+
+    /// Number of weights.
+    #[must_use]
+    pub fn weights(&self) -> u64 {
+        self.rows as u64 * self.columns as u64
+    }
+}
+
+/// All tensors of `checkpoint` under `recipe`, in the order of the file.
+///
+/// # Errors
+///
+/// When a tensor is missing, has another shape than the configuration gives it, or is unknown to the architecture,
+/// and when the tokenizer has more tokens than the embedding has rows.
+pub fn tensors(checkpoint: &Checkpoint, recipe: Recipe) -> Result<Vec<PlannedTensor>, SourceError> {
+    let config = &checkpoint.config;
+    let tokens = checkpoint.tokenizer.tokens.len();
+    if tokens > config.vocab {
+        let vocab = config.vocab;
+        return Err(SourceError::VocabularySize { tokens, vocab });
+    }
+    let mut embedding = EMBEDDING;
+    if config.tied {
+        embedding.role = TensorRole::Logits;
+    }
+    let mut planned = Vec::new();
+    let mut add = |rule: &TensorRule, layer: usize| -> Result<(), SourceError> {
+        planned.push(plan(rule, layer, config, &checkpoint.weights, recipe)?);
+        Ok(())
+    };
+    add(&embedding, 0)?;
+    for layer in 0..config.layers {
+        for rule in LAYER {
+            add(rule, layer)?;
+        }
+    }
+    add(&FINAL_NORM, 0)?;
+    if !config.tied {
+        add(&OUTPUT, 0)?;
+    }
+    refuse_unexpected(&planned, config, &checkpoint.weights)?;
+    Ok(planned)
+}
+
+fn plan(
+    rule: &TensorRule,
+    layer: usize,
+    config: &ModelConfig,
+    weights: &Weights,
+    recipe: Recipe,
+) -> Result<PlannedTensor, SourceError> {
+    let layer = layer.to_string();
+    let name = rule.source.replace("{}", &layer);
+    let Some(entry) = weights.get(&name) else {
+        return Err(SourceError::MissingTensor { name });
+    };
+    let expected: Vec<usize> = rule.shape.iter().map(|size| size.size(config)).collect();
+    if entry.shape != expected {
+        return Err(SourceError::TensorShape {
+            name,
+            expected,
+            got: entry.shape.clone(),
+        });
+    }
+    let (rows, columns) = match expected[..] {
+        [rows, columns] => (rows, columns),
+        // The table has vectors and matrices only.
+        _ => (1, expected.iter().product()),
+    };
+    Ok(PlannedTensor {
+        target: rule.target.replace("{}", &layer),
+        source: name,
+        rows,
+        columns,
+        vector: expected.len() == 1,
+        order: rule.order,
+        kind: recipe.tensor_type(rule.role, columns as u64),
+        entry: entry.clone(),
+    })
+}
+
+/// A weight that is not written would change what the model computes, so it is an error. Allowed are buffers that are
+/// computed anyway, and a copy of the embedding under the name of the tied output.
+fn refuse_unexpected(
+    planned: &[PlannedTensor],
+    config: &ModelConfig,
+    weights: &Weights,
+) -> Result<(), SourceError> {
+    let known: std::collections::HashSet<&str> = planned
+        .iter()
+        .map(|tensor| tensor.source.as_str())
+        .collect();
+    for (name, entry) in weights.iter() {
+        let copy_of_embedding = || {
+            let embedding = weights.get(EMBEDDING.source);
+            config.tied
+                && name == OUTPUT.source
+                && embedding.is_some_and(|other| weights.bytes(other) == weights.bytes(entry))
+        };
+        if !known.contains(name) && !name.ends_with(COMPUTED_SUFFIX) && !copy_of_embedding() {
+            let name = name.to_owned();
+            return Err(SourceError::UnexpectedTensor { name });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! A checkpoint directory: what is read, and what is refused before anything is written.
+//!
+//! | file | holds | module |
+//! |---|---|---|
+//! | `config.json` | Hugging Face `LlamaConfig` | [`config`] |
+//! | `tokenizer.json` | Hugging Face `tokenizers`, byte-level BPE | [`tokenizer`] |
+//! | `model.safetensors` | weights in F32, F16 or BF16 | [`weights`] |
+//! | `stride.json` (optional) | prompt layout, capacities, model card | [`policy`] |
+
+pub mod config;
+mod error;
+mod file;
+pub mod policy;
+pub mod tokenizer;
+pub mod weights;
+
+pub use config::ModelConfig;
+pub use error::{SourceError, TokenizerProblem};
+pub use policy::PolicyCard;
+pub use tokenizer::Tokenizer;
+pub use weights::{WeightEntry, WeightType, Weights};
+
+use std::path::Path;
+
+use stride_firmware_config::frame::Marker;
+
+/// A file a GGUF was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// Name inside the checkpoint directory.
+    pub file: &'static str,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+/// A checkpoint whose parts have been read and checked, each by itself.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// Hyperparameters.
+    pub config: ModelConfig,
+    /// Vocabulary and merges.
+    pub tokenizer: Tokenizer,
+    /// Memory-mapped weights.
+    pub weights: Weights,
+    /// What the trainer says about the policy.
+    pub policy: Option<PolicyCard>,
+    /// What was read.
+    pub provenance: Vec<Provenance>,
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// When a file is missing, malformed or of a kind that GGUF and llama.cpp could not reproduce exactly.
+    pub fn open(directory: &Path) -> Result<Self, SourceError> {
+        let mut provenance = Vec::new();
+        let mut text = |name, most| -> Result<_, SourceError> {
+            let path = directory.join(name);
+            let bytes = file::read(&path, most)?;
+            let sha256 = file::sha256(&bytes);
+            provenance.push(Provenance { file: name, sha256 });
+            Ok((path, bytes))
+        };
+        let (path, bytes) = text(config::FILE, config::MOST_BYTES)?;
+        let config = ModelConfig::parse(&path, &bytes)?;
+        let (path, bytes) = text(tokenizer::FILE, tokenizer::MOST_BYTES)?;
+        let tokenizer = Tokenizer::parse(&path, &bytes)?;
+        let policy = if directory.join(policy::FILE).exists() {
+            let (path, bytes) = text(policy::FILE, policy::MOST_BYTES)?;
+            Some(PolicyCard::parse(&path, &bytes)?)
+        } else {
+            None
+        };
+        check_ends(directory, &config)?;
+        let path = directory.join(weights::FILE);
+        let weights = Weights::open(&path)?;
+        provenance.push(Provenance {
+            file: weights::FILE,
+            sha256: file::sha256_of(&path)?,
+        });
+        Ok(Self {
+            config,
+            tokenizer,
+            weights,
+            policy,
+            provenance,
+        })
+    }
+}
+
+/// The ids that begin and end a text are those of the markers, where `config.json` names them.
+fn check_ends(directory: &Path, config: &ModelConfig) -> Result<(), SourceError> {
+    let ends = [
+        ("bos_token_id", config.bos, Marker::Begin),
+        ("eos_token_id", config.eos, Marker::End),
+    ];
+    for (field, id, marker) in ends {
+        if let Some(id) = id.filter(|&id| id != marker as u32) {
+            let token = marker.token();
+            return Err(SourceError::Field {
+                path: directory.join(config::FILE),
+                field: field.to_owned(),
+                problem: format!(
+                    "is {id}, but {token} has id {}; set it to that",
+                    marker as u32
+                ),
+            });
+        }
+    }
+    Ok(())
+}

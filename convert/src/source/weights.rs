@@ -1,0 +1,144 @@
+//! `model.safetensors`, memory-mapped.
+//!
+//! The crate `safetensors` checks that the header is bounded JSON and that the tensors tile the file without gap or
+//! overlap and have the bytes their shapes need. What remains is to refuse types that are not read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use half::{bf16, f16};
+use safetensors::{Dtype, SafeTensors};
+
+use super::SourceError;
+use crate::map::MappedFile;
+
+/// Name in the checkpoint directory.
+pub const FILE: &str = "model.safetensors";
+
+/// How source weights are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightType {
+    /// 32-bit floating point.
+    F32,
+    /// IEEE 754 binary16.
+    F16,
+    /// The upper half of an F32.
+    Bf16,
+}
+
+impl WeightType {
+    /// Bytes of a weight.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+
+    /// Appends the weights in `bytes`, exactly.
+    pub fn decode(self, bytes: &[u8], out: &mut Vec<f32>) {
+        let pairs = || bytes.as_chunks::<2>().0.iter().copied();
+        match self {
+            Self::F32 => {
+                let (quads, _) = bytes.as_chunks::<4>();
+                out.extend(quads.iter().map(|&quad| f32::from_le_bytes(quad)));
+            }
+            Self::F16 => out.extend(pairs().map(|pair| f16::from_le_bytes(pair).to_f32())),
+            Self::Bf16 => out.extend(pairs().map(|pair| bf16::from_le_bytes(pair).to_f32())),
+        }
+    }
+}
+
+impl fmt::Display for WeightType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+        })
+    }
+}
+
+/// One tensor of the file.
+#[derive(Debug, Clone)]
+pub struct WeightEntry {
+    /// How it is stored.
+    pub kind: WeightType,
+    /// Rows first.
+    pub shape: Vec<usize>,
+    place: Range<usize>,
+}
+
+/// The weights of a checkpoint. Nothing is read until it is asked for.
+#[derive(Debug)]
+pub struct Weights {
+    file: MappedFile,
+    entries: BTreeMap<String, WeightEntry>,
+}
+
+impl Weights {
+    /// Maps the file and checks its header.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be mapped, its header does not hold together, or a type is not read.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        let failed = |source| SourceError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let file = MappedFile::open(path).map_err(failed)?;
+        let invalid = |source| SourceError::Safetensors {
+            path: path.to_owned(),
+            source,
+        };
+        let (header, metadata) = SafeTensors::read_metadata(file.bytes()).map_err(invalid)?;
+        let data = 8 + header;
+        let mut entries = BTreeMap::new();
+        for (name, info) in metadata.tensors() {
+            let kind = match info.dtype {
+                Dtype::F32 => WeightType::F32,
+                Dtype::F16 => WeightType::F16,
+                Dtype::BF16 => WeightType::Bf16,
+                other => {
+                    return Err(SourceError::WeightType {
+                        path: path.to_owned(),
+                        name,
+                        kind: format!("{other:?}"),
+                    });
+                }
+            };
+            let place = data + info.data_offsets.0..data + info.data_offsets.1;
+            let shape = info.shape.clone();
+            entries.insert(name, WeightEntry { kind, shape, place });
+        }
+        Ok(Self { file, entries })
+    }
+
+    /// The tensor called `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&WeightEntry> {
+        self.entries.get(name)
+    }
+
+    /// All tensors, by name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &WeightEntry)> {
+        self.entries
+            .iter()
+            .map(|(name, entry)| (name.as_str(), entry))
+    }
+
+    /// The stored bytes of a tensor of this file.
+    #[must_use]
+    pub fn bytes(&self, entry: &WeightEntry) -> &[u8] {
+        &self.file.bytes()[entry.place.clone()]
+    }
+
+    /// Lets go of the memory that reading a tensor took.
+    pub fn release(&self, entry: &WeightEntry) {
+        self.file.release(&entry.place);
+    }
+}
