@@ -3,6 +3,10 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use stride_environments::alfworld::{ReplayError, TranscriptError};
+
+use crate::world::WorldError;
+
 /// Why an evaluation stopped. A lost or broken episode is a result, not an error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -19,18 +23,23 @@ pub enum EvalError {
     #[error("{0}")]
     Policy(#[source] Box<dyn Error + Send + Sync>),
     /// The world could not be opened.
-    #[error("{0}")]
-    World(#[source] Box<dyn Error + Send + Sync>),
-    /// A transcript or a report is not what it should be.
-    #[error("{}, line {line}: {reason}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// An episode broke while it was shown.
+    #[error("{message}")]
+    Episode {
+        /// What broke, with its causes.
+        message: String,
     },
+    /// The output was closed or is full.
+    #[error("cannot write the output: {0}")]
+    Output(#[source] std::io::Error),
+    /// Transcripts could not be replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// Transcripts could not be opened.
+    #[error(transparent)]
+    Transcripts(#[from] TranscriptError),
     /// The selection left nothing to play.
     #[error("{world} has no games to play")]
     NoGames {
@@ -43,11 +52,6 @@ impl EvalError {
     /// A policy that could not be loaded.
     pub fn policy(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Policy(source.into())
-    }
-
-    /// A world that could not be opened.
-    pub fn world(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::World(source.into())
     }
 
     /// An adapter for `map_err` that names the file.

@@ -3,10 +3,13 @@
 //! | module | holds |
 //! |---|---|
 //! | [`world`] | the worlds that are evaluated on, and how they are named |
+//! | [`play`] | `stride-eval play`: one episode as a readable trace |
 //! | [`run`] | `stride-eval run`: many episodes, one table |
+//! | [`replay`] | `stride-eval replay`: recorded games of the official engine, played again |
+//! | [`bench_world`] | `stride-eval bench-world`: load and step times of a world |
 //! | [`episode`] | one measured episode |
 //! | [`meter`] | what each step cost |
-//! | [`trace`] | one episode as a readable trace |
+//! | [`trace`] | the events of an episode as text |
 //! | [`statistics`], [`table`], [`memory`], [`style`] | intervals and quantiles, text tables, resident memory, colour |
 //! | [`stop`] | a wish to stop early |
 //! | [`error`] | why an evaluation could not be made |
@@ -14,10 +17,13 @@
 //! Everything but the module that loads a GGUF file works with any [`Policy`](stride_agent::policy::Policy), so it is tested without a model.
 #![forbid(unsafe_code)]
 
+pub mod bench_world;
 pub mod episode;
 pub mod error;
 pub mod memory;
 pub mod meter;
+pub mod play;
+pub mod replay;
 pub mod run;
 pub mod statistics;
 pub mod stop;

@@ -86,7 +86,7 @@ impl Table<'_> {
     }
 
     fn play<P: Policy>(&self, index: usize, policy: &mut P) -> (Episode, Vec<Transition>) {
-        let label = &self.games.labels()[index];
+        let label = &self.games.label(index);
         match self.games.open(index) {
             Ok(mut world) => episode::measure(label, &mut *world, policy, &self.plan.rules),
             Err(error) => (Episode::broken(label, episode::chain(&error)), Vec::new()),
@@ -132,21 +132,15 @@ mod tests {
     use crate::world::GameLabel;
 
     /// Corridors of 1, 2, 3, ... steps; every fifth is blocked.
-    struct Corridors(Vec<GameLabel>);
-
-    impl Corridors {
-        fn new(count: usize) -> Self {
-            Self(
-                (0..count)
-                    .map(|i| GameLabel::new(i.to_string(), "walk"))
-                    .collect(),
-            )
-        }
-    }
+    struct Corridors(usize);
 
     impl Games for Corridors {
-        fn labels(&self) -> &[GameLabel] {
-            &self.0
+        fn len(&self) -> usize {
+            self.0
+        }
+
+        fn label(&self, index: usize) -> GameLabel {
+            GameLabel::new(index.to_string(), "walk")
         }
 
         fn open(&self, index: usize) -> Result<Box<dyn Environment + '_>, EnvironmentError> {
@@ -194,7 +188,7 @@ mod tests {
 
     #[test]
     fn any_number_of_jobs_gives_the_same_run() {
-        let games = Corridors::new(23);
+        let games = Corridors(23);
         let play = |jobs| {
             let mut seen = Seen::default();
             let make = || Ok(Walker);
@@ -210,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_stop_keeps_what_was_played() {
-        let games = Corridors::new(1000);
+        let games = Corridors(1000);
         let stop = Stop::new();
         let mut seen = Seen(Vec::new(), Some((3, stop.clone())));
         let make = || Ok(Walker);
@@ -221,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_policy_that_cannot_be_made_ends_the_run() {
-        let games = Corridors::new(3);
+        let games = Corridors(3);
         let make = || Err::<Walker, _>(EvalError::policy("no file"));
         let refused = super::play_all(
             &plan(3, 2),

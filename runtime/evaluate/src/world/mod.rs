@@ -1,10 +1,17 @@
 //! The worlds that are evaluated on, behind one trait.
+//!
+//! A [`WorldSpec`] is what a user writes; [`open`] makes [`Games`] of it.
 
+mod alfworld;
+mod household;
 mod spec;
 
 use serde::Serialize;
 use stride_agent::environment::{Environment, EnvironmentError};
+use stride_environments::alfworld::CollectionError;
 
+pub use alfworld::{AlfworldGames, open_collection};
+pub use household::HouseholdGames;
 pub use spec::{Part, SpecError, WorldSpec};
 
 /// What a game is called.
@@ -27,14 +34,58 @@ impl GameLabel {
     }
 }
 
-/// Some games in a stable order, held in memory and shared by all players.
+/// Some games in a stable order, shared by all players. Nothing is written to disk.
 pub trait Games: Sync {
-    /// The labels, in order.
-    fn labels(&self) -> &[GameLabel];
+    /// How many games there are.
+    fn len(&self) -> usize;
 
-    /// Opens the game at an index of [`Games::labels`].
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The label of the game at an index below [`Games::len`].
+    fn label(&self, index: usize) -> GameLabel;
+
+    /// Opens the game at an index below [`Games::len`].
     ///
     /// # Errors
     /// When the game is damaged.
     fn open(&self, index: usize) -> Result<Box<dyn Environment + '_>, EnvironmentError>;
+}
+
+/// Why a world could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorldError {
+    /// The games cannot be listed.
+    #[error(transparent)]
+    Collection(#[from] CollectionError),
+    /// A name fits more than one game.
+    #[error(
+        "`{name}` is part of several games: {first}, {second} and {more} more; give a longer part of the path"
+    )]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// One game that fits.
+        first: String,
+        /// Another.
+        second: String,
+        /// How many others.
+        more: usize,
+    },
+}
+
+/// Opens a world.
+///
+/// # Errors
+/// When its games cannot be found or listed.
+pub fn open(spec: &WorldSpec) -> Result<Box<dyn Games>, WorldError> {
+    match spec {
+        WorldSpec::Alfworld { path, part } => {
+            Ok(Box::new(AlfworldGames::open(path.as_deref(), part)?))
+        }
+        WorldSpec::Household { seeds } => Ok(Box::new(HouseholdGames::new(seeds.clone()))),
+    }
 }

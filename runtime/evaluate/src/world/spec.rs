@@ -4,17 +4,18 @@
 //! household:SEED              one generated game
 //! household:FROM..TO          the games FROM, FROM+1, ... TO-1
 //! alfworld:PATH               every game of a data set
-//! alfworld:PATH:SPLIT         one split: train, valid_seen, valid_unseen, or any folder of that place
+//! alfworld:PATH:SPLIT         one split: train, valid_seen or valid_unseen
 //! alfworld:PATH#GAME          one game, by its path inside the data set or any part of it that only one game has
 //! ```
 //!
-//! PATH is a directory (the one that holds the splits, or a parent that holds `json_2.1.1`), a `.tar.zst` of it, or empty for
-//! `$ALFWORLD_DATA`.
+//! PATH is a folder (`json_2.1.1`, or any folder above or below it), a `.tar.zst` of one, or empty for `$ALFWORLD_DATA`.
 
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use stride_environments::alfworld::{Split, UnknownName};
 
 /// A parsed world name. Nothing was opened yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +40,13 @@ pub enum Part {
     /// All of them.
     Whole,
     /// One split.
-    Split(String),
+    Split(Split),
     /// One game.
     Game(String),
 }
+
+/// Most games of one household range.
+pub const MOST_SEEDS: u64 = 1_000_000;
 
 /// Why a world's name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,9 +65,15 @@ pub enum SpecError {
     /// A household range holds nothing.
     #[error("the range `{0}` is empty; `FROM..TO` excludes TO")]
     EmptyRange(String),
+    /// A household range is too long.
+    #[error("the range `{0}` has more than {MOST_SEEDS} games")]
+    LongRange(String),
     /// Nothing behind `#`.
     #[error("`{0}` names no game behind `#`")]
     NoGame(String),
+    /// The part behind the last colon is no split.
+    #[error(transparent)]
+    Split(#[from] UnknownName),
 }
 
 impl FromStr for WorldSpec {
@@ -99,6 +109,9 @@ fn seed_range(text: &str) -> Result<Range<u64>, SpecError> {
     if seeds.is_empty() {
         return Err(SpecError::EmptyRange(text.to_owned()));
     }
+    if seeds.end - seeds.start > MOST_SEEDS {
+        return Err(SpecError::LongRange(text.to_owned()));
+    }
     Ok(seeds)
 }
 
@@ -110,7 +123,7 @@ fn alfworld(whole: &str, rest: &str) -> Result<WorldSpec, SpecError> {
         (path, Part::Game(game.to_owned()))
     } else {
         match rest.rsplit_once(':') {
-            Some((path, split)) if is_split(split) => (path, Part::Split(split.to_owned())),
+            Some((path, split)) if is_word(split) => (path, Part::Split(split.parse()?)),
             _ => (rest, Part::Whole),
         }
     };
@@ -120,12 +133,9 @@ fn alfworld(whole: &str, rest: &str) -> Result<WorldSpec, SpecError> {
     })
 }
 
-/// A split is one folder name; so `C:\data` and `/a:b/c` stay paths.
-fn is_split(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+/// What can only be meant as a split; so `C:\data` and `/a:b/c` stay paths.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
 }
 
 impl fmt::Display for WorldSpec {
@@ -160,7 +170,7 @@ mod tests {
 
     #[test]
     fn reads_every_form_and_writes_it_back() {
-        let split = |s: &str| Part::Split(s.into());
+        let split = |s: &str| Part::Split(s.parse().unwrap());
         let cases = [
             ("household:7", WorldSpec::Household { seeds: 7..8 }),
             ("household:0..100", WorldSpec::Household { seeds: 0..100 }),
@@ -189,6 +199,8 @@ mod tests {
         assert!(refused("household:-1").contains("not a household seed"));
         assert!(refused("household:18446744073709551615").contains("not a household seed"));
         assert!(refused("household:3..3").contains("is empty"));
+        assert!(refused("household:0..9999999").contains("more than 1000000"));
         assert!(refused("alfworld:x#").contains("names no game"));
+        assert!(refused("alfworld:x:valid_sene").contains("none of train"));
     }
 }
