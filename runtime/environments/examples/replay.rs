@@ -12,12 +12,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let begin = std::time::Instant::now();
     let games = Collection::open(Path::new(&games))?;
-    println!("{} games listed in {:?}, {} passed over", games.len(), begin.elapsed(), games.passed_over().len());
+    println!(
+        "{} games listed in {:?}, {} passed over",
+        games.len(),
+        begin.elapsed(),
+        games.passed_over().len()
+    );
     let replayed = Replay::new(&games).run(Transcripts::open(Path::new(&transcripts))?)?;
     for mismatch in &replayed.first {
         println!("{mismatch:#?}");
     }
-    let each = |total: std::time::Duration, count: usize| total / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+    let each = |total: std::time::Duration, count: usize| {
+        total / u32::try_from(count.max(1)).unwrap_or(u32::MAX)
+    };
     println!(
         "replayed {} steps in {} games: {} mismatches; {:?} a load, {:?} a step",
         replayed.steps,
@@ -26,5 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         each(replayed.loading, replayed.episodes),
         each(replayed.stepping, replayed.steps),
     );
-    if replayed.mismatches > 0 { Err("transcripts and engine differ".into()) } else { Ok(()) }
+    if replayed.mismatches > 0 {
+        Err("transcripts and engine differ".into())
+    } else {
+        Ok(())
+    }
 }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use stride_environments::alfworld::{Collection, Game, Session};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let path = std::env::args_os().nth(1).ok_or("usage: walkthroughs GAMES (a folder or a .tar.zst)")?;
+    let path = std::env::args_os()
+        .nth(1)
+        .ok_or("usage: walkthroughs GAMES (a folder or a .tar.zst)")?;
     let games = Collection::open(Path::new(&path))?;
     let (mut won, mut steps) = (0, 0_u32);
     let (mut loading, mut stepping) = (Duration::ZERO, Duration::ZERO);
@@ -34,6 +36,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let count = u32::try_from(games.len())?;
-    println!("{won} of {count} won; {:?} a load, {:?} a step", loading / count, stepping / steps.max(1));
+    println!(
+        "{won} of {count} won; {:?} a load, {:?} a step",
+        loading / count,
+        stepping / steps.max(1)
+    );
     Ok(())
 }

@@ -17,10 +17,18 @@ fn a_thousand_seeds_are_won_by_their_walkthrough() {
         assert!(!session.is_won(), "seed {seed} is won before it starts");
         for command in game.walkthrough() {
             let admissible = session.admissible().unwrap();
-            assert!(admissible.contains(command), "seed {seed}: {command} is not in {admissible:#?}");
+            assert!(
+                admissible.contains(command),
+                "seed {seed}: {command} is not in {admissible:#?}"
+            );
             session.step(command).unwrap();
         }
-        assert!(session.is_won(), "seed {seed} ({}): {:?}", household.task(), game.walkthrough());
+        assert!(
+            session.is_won(),
+            "seed {seed} ({}): {:?}",
+            household.task(),
+            game.walkthrough()
+        );
     }
 }
 
@@ -38,27 +46,49 @@ fn the_same_seed_makes_the_same_bytes() {
 fn every_task_type_can_be_asked_for() {
     for task in TaskType::ALL {
         for seed in 0..20 {
-            assert_eq!(Household::with_wish(seed, Wish { task: Some(task) }).task_type(), task);
+            assert_eq!(
+                Household::with_wish(seed, Wish { task: Some(task) }).task_type(),
+                task
+            );
         }
     }
 }
 
 #[test]
 fn an_agent_plays_it_like_alfworld() {
-    let mut world = HouseholdEnvironment::with_wish(3, Wish { task: Some(TaskType::PickHeatThenPlaceInRecep) });
+    let mut world = HouseholdEnvironment::with_wish(
+        3,
+        Wish {
+            task: Some(TaskType::PickHeatThenPlaceInRecep),
+        },
+    );
     assert!(world.step("look").is_err());
     let opening = world.reset().unwrap();
     assert_eq!(opening.observation, "You are in the middle of a room.");
     assert!(opening.scene.contains("microwave 1"), "{}", opening.scene);
-    assert!(opening.task.contains("heat") || opening.task.contains("hot"), "{}", opening.task);
+    assert!(
+        opening.task.contains("heat") || opening.task.contains("hot"),
+        "{}",
+        opening.task
+    );
     let outcome = world.step("dance").unwrap();
     assert!(outcome.invalid && !outcome.done);
     assert_eq!(outcome.observation, "Nothing happens.");
     let outcome = world.step("go to microwave 1").unwrap();
-    assert!(outcome.observation.starts_with("You arrive at microwave 1. The microwave 1 is "), "{}", outcome.observation);
+    assert!(
+        outcome
+            .observation
+            .starts_with("You arrive at microwave 1. The microwave 1 is "),
+        "{}",
+        outcome.observation
+    );
     let walkthrough = world.household().to_game_file().walkthrough.unwrap();
     world.reset().unwrap();
-    let last = walkthrough.iter().map(|command| world.step(command).unwrap()).last().unwrap();
+    let last = walkthrough
+        .iter()
+        .map(|command| world.step(command).unwrap())
+        .last()
+        .unwrap();
     assert!(last.won && last.done);
     assert_eq!((last.reward, last.score), (1.0, 1.0));
 }

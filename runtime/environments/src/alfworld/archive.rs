@@ -24,7 +24,11 @@ pub(super) struct ArchiveLimits {
 
 impl Default for ArchiveLimits {
     fn default() -> Self {
-        Self { total: 4 << 30, entries: 500_000, path: 4096 }
+        Self {
+            total: 4 << 30,
+            entries: 500_000,
+            path: 4096,
+        }
     }
 }
 
@@ -38,7 +42,10 @@ pub(super) fn each_game(
     wanted: &dyn Fn(&GameId) -> bool,
     visit: Visit<'_>,
 ) -> Result<(), CollectionError> {
-    let read = |source| CollectionError::Read { path: path.to_owned(), source };
+    let read = |source| CollectionError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let file = BufReader::new(File::open(path).map_err(read)?);
     let plain: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "tar") {
         Box::new(file)
@@ -56,12 +63,17 @@ pub(super) fn each_game(
         let mut entry = entry.map_err(read)?;
         seen += 1;
         if seen > limits.entries {
-            return Err(CollectionError::ArchiveTooLarge { path: path.to_owned(), what: "entries" });
+            return Err(CollectionError::ArchiveTooLarge {
+                path: path.to_owned(),
+                what: "entries",
+            });
         }
         match entry.header().entry_type() {
             EntryType::GNULongName | EntryType::XHeader => {
                 let read_name = extended_name(&mut entry, limits.path).map_err(read)?;
-                long_name = Some(read_name.ok_or_else(|| too_long(path))?).flatten().or(long_name);
+                long_name = Some(read_name.ok_or_else(|| too_long(path))?)
+                    .flatten()
+                    .or(long_name);
             }
             EntryType::Regular | EntryType::Continuous => {
                 let name = match long_name.take() {
@@ -78,7 +90,10 @@ pub(super) fn each_game(
 }
 
 fn too_long(path: &Path) -> CollectionError {
-    CollectionError::ArchiveTooLarge { path: path.to_owned(), what: "a name" }
+    CollectionError::ArchiveTooLarge {
+        path: path.to_owned(),
+        what: "a name",
+    }
 }
 
 fn visit_entry<R: Read>(
@@ -93,7 +108,10 @@ fn visit_entry<R: Read>(
         entry: String::from_utf8_lossy(name).chars().take(200).collect(),
     };
     let name = std::str::from_utf8(name).map_err(|_| escapes())?;
-    let parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Vec<&str> = name
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     if name.starts_with('/') || parts.contains(&"..") || name.contains(['\\', '\0']) {
         return Err(escapes());
     }
@@ -103,16 +121,25 @@ fn visit_entry<R: Read>(
     }
     let bytes = entry.size();
     if bytes > Game::MAX_BYTES {
-        return Err(CollectionError::ArchiveTooLarge { path: archive.to_owned(), what: "a game" });
+        return Err(CollectionError::ArchiveTooLarge {
+            path: archive.to_owned(),
+            what: "a game",
+        });
     }
-    let read = |source| CollectionError::Read { path: archive.to_owned(), source };
+    let read = |source| CollectionError::Read {
+        path: archive.to_owned(),
+        source,
+    };
     let mut json = Vec::new();
     entry.read_to_end(&mut json).map_err(read)?;
     visit(id, &json).map_err(read)
 }
 
 /// The name in a GNU long name or a pax header. The outer `None`: it is longer than the limit.
-fn extended_name<R: Read>(entry: &mut Entry<'_, R>, limit: u64) -> io::Result<Option<Option<Vec<u8>>>> {
+fn extended_name<R: Read>(
+    entry: &mut Entry<'_, R>,
+    limit: u64,
+) -> io::Result<Option<Option<Vec<u8>>>> {
     let is_pax = entry.header().entry_type() == EntryType::XHeader;
     if entry.size() > limit {
         return Ok(None);
@@ -120,14 +147,21 @@ fn extended_name<R: Read>(entry: &mut Entry<'_, R>, limit: u64) -> io::Result<Op
     let mut bytes = Vec::new();
     entry.read_to_end(&mut bytes)?;
     if !is_pax {
-        bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
+        bytes.truncate(
+            bytes
+                .iter()
+                .position(|byte| *byte == 0)
+                .unwrap_or(bytes.len()),
+        );
         return Ok(Some(Some(bytes)));
     }
     // Records of the form `30 path=some/long/path\n`.
     let mut rest = &bytes[..];
     let mut name = None;
     while let Some(space) = rest.iter().position(|byte| *byte == b' ') {
-        let length = std::str::from_utf8(&rest[..space]).ok().and_then(|text| text.parse::<usize>().ok());
+        let length = std::str::from_utf8(&rest[..space])
+            .ok()
+            .and_then(|text| text.parse::<usize>().ok());
         let Some(record) = length.and_then(|length| rest.get(space + 1..length)) else {
             break;
         };

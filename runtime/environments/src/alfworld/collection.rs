@@ -66,7 +66,10 @@ impl Collection {
     }
 
     fn open_where(path: &Path, wanted: &dyn Fn(&GameId) -> bool) -> Result<Self, CollectionError> {
-        let read = |source| CollectionError::Read { path: path.to_owned(), source };
+        let read = |source| CollectionError::Read {
+            path: path.to_owned(),
+            source,
+        };
         let mut collection = Self::default();
         let metadata = fs::metadata(path).map_err(read)?;
         if metadata.is_dir() {
@@ -77,13 +80,23 @@ impl Collection {
             collection.add_file(path)?;
         }
         if collection.games.is_empty() {
-            return Err(CollectionError::NoGames { path: path.to_owned() });
+            return Err(CollectionError::NoGames {
+                path: path.to_owned(),
+            });
         }
         Ok(collection)
     }
 
-    fn walk(&mut self, folder: &Path, depth: usize, wanted: &dyn Fn(&GameId) -> bool) -> Result<(), CollectionError> {
-        let read = |source| CollectionError::Read { path: folder.to_owned(), source };
+    fn walk(
+        &mut self,
+        folder: &Path,
+        depth: usize,
+        wanted: &dyn Fn(&GameId) -> bool,
+    ) -> Result<(), CollectionError> {
+        let read = |source| CollectionError::Read {
+            path: folder.to_owned(),
+            source,
+        };
         for entry in fs::read_dir(folder).map_err(read)? {
             let entry = entry.map_err(read)?;
             let kind = entry.file_type().map_err(read)?;
@@ -101,7 +114,10 @@ impl Collection {
 
     fn add_file(&mut self, path: &Path) -> Result<(), CollectionError> {
         let id = id_of(path);
-        let read = |source| CollectionError::Read { path: path.to_owned(), source };
+        let read = |source| CollectionError::Read {
+            path: path.to_owned(),
+            source,
+        };
         if id.is_passed_over() || is_unsolvable(&tail(path).map_err(read)?) {
             self.passed_over.push(id);
         } else {
@@ -110,13 +126,20 @@ impl Collection {
         Ok(())
     }
 
-    fn unpack(&mut self, path: &Path, wanted: &dyn Fn(&GameId) -> bool) -> Result<(), CollectionError> {
+    fn unpack(
+        &mut self,
+        path: &Path,
+        wanted: &dyn Fn(&GameId) -> bool,
+    ) -> Result<(), CollectionError> {
         archive::each_game(path, &ArchiveLimits::default(), wanted, &mut |id, json| {
-            let from = json.len().saturating_sub(usize::try_from(TAIL).unwrap_or(usize::MAX));
+            let from = json
+                .len()
+                .saturating_sub(usize::try_from(TAIL).unwrap_or(usize::MAX));
             if id.is_passed_over() || is_unsolvable(&json[from..]) {
                 self.passed_over.push(id);
             } else {
-                self.games.insert(id, Place::Packed(zstd::bulk::compress(json, 1)?));
+                self.games
+                    .insert(id, Place::Packed(zstd::bulk::compress(json, 1)?));
             }
             Ok(())
         })
@@ -141,7 +164,9 @@ impl Collection {
 
     /// The ids of one split, in order.
     pub fn split(&self, split: Split) -> impl Iterator<Item = &GameId> {
-        self.games.keys().filter(move |id| id.split() == Some(split))
+        self.games
+            .keys()
+            .filter(move |id| id.split() == Some(split))
     }
 
     /// Games that ALFWorld would not play.
@@ -157,13 +182,16 @@ impl Collection {
     pub fn read(&self, id: &GameId) -> Result<Vec<u8>, CollectionError> {
         match self.games.get(id) {
             None => Err(CollectionError::NoSuchGame { id: id.clone() }),
-            Some(Place::File(path)) => {
-                read_bounded(path).map_err(|source| CollectionError::Read { path: path.clone(), source })
-            }
+            Some(Place::File(path)) => read_bounded(path).map_err(|source| CollectionError::Read {
+                path: path.clone(),
+                source,
+            }),
             Some(Place::Packed(packed)) => {
                 let limit = usize::try_from(Game::MAX_BYTES).unwrap_or(usize::MAX);
-                zstd::bulk::decompress(packed, limit)
-                    .map_err(|source| CollectionError::Read { path: id.as_str().into(), source })
+                zstd::bulk::decompress(packed, limit).map_err(|source| CollectionError::Read {
+                    path: id.as_str().into(),
+                    source,
+                })
             }
         }
     }
@@ -173,17 +201,25 @@ impl Collection {
     /// # Errors
     /// When there is no such game, or it cannot be read or compiled.
     pub fn load(&self, id: &GameId) -> Result<Game, CollectionError> {
-        let game = |source: GameError| CollectionError::Game { id: id.clone(), source: Box::new(source) };
+        let game = |source: GameError| CollectionError::Game {
+            id: id.clone(),
+            source: Box::new(source),
+        };
         Game::from_json(&self.read(id)?).map_err(game)
     }
 }
 
 fn id_of(path: &Path) -> GameId {
-    let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    let parts: Vec<_> = path
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
     let parts: Vec<&str> = parts.iter().map(|part| &**part).collect();
     // Without a split in the path, the task folder, the trial and the file say enough.
     let short = &parts[parts.len().saturating_sub(3)..];
-    let known = parts.iter().any(|part| part.parse::<Split>().is_ok() || *part == "json_2.1.1");
+    let known = parts
+        .iter()
+        .any(|part| part.parse::<Split>().is_ok() || *part == "json_2.1.1");
     GameId::from_parts(if known { &parts } else { short })
 }
 
@@ -191,7 +227,8 @@ fn id_of(path: &Path) -> GameId {
 fn is_archive(path: &Path) -> io::Result<bool> {
     let mut start = Vec::new();
     File::open(path)?.take(4).read_to_end(&mut start)?;
-    Ok(start == [0x28, 0xb5, 0x2f, 0xfd] || path.extension().is_some_and(|extension| extension == "tar"))
+    Ok(start == [0x28, 0xb5, 0x2f, 0xfd]
+        || path.extension().is_some_and(|extension| extension == "tar"))
 }
 
 fn tail(path: &Path) -> io::Result<Vec<u8>> {
@@ -207,9 +244,15 @@ fn tail(path: &Path) -> io::Result<Vec<u8>> {
 /// key can only be the field itself.
 fn is_unsolvable(tail: &[u8]) -> bool {
     const KEY: &[u8] = b"\"solvable\"";
-    let keys = tail.windows(KEY.len()).enumerate().filter(|(_, window)| *window == KEY);
+    let keys = tail
+        .windows(KEY.len())
+        .enumerate()
+        .filter(|(_, window)| *window == KEY);
     keys.map(|(at, _)| &tail[at + KEY.len()..]).any(|rest| {
-        let value = rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        let value = rest
+            .trim_ascii_start()
+            .strip_prefix(b":")
+            .map(<[u8]>::trim_ascii_start);
         value.is_some_and(|value| value.starts_with(b"false"))
     })
 }
@@ -217,6 +260,8 @@ fn is_unsolvable(tail: &[u8]) -> bool {
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut json = Vec::new();
     // One byte more than a game may have, so that the reader of games refuses the rest by its own limit.
-    File::open(path)?.take(Game::MAX_BYTES + 1).read_to_end(&mut json)?;
+    File::open(path)?
+        .take(Game::MAX_BYTES + 1)
+        .read_to_end(&mut json)?;
     Ok(json)
 }

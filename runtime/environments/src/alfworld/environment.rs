@@ -22,7 +22,11 @@ impl AlfworldEnvironment {
     /// An environment for one game; games are shared, so many environments may play the same.
     #[must_use]
     pub fn new(game: Arc<Game>) -> Self {
-        Self { session: Session::new(game), running: false, score: 0.0 }
+        Self {
+            session: Session::new(game),
+            running: false,
+            score: 0.0,
+        }
     }
 
     /// The game that is played.

@@ -21,7 +21,9 @@ pub enum GameError {
         limit: u64,
     },
     /// The file is not a game in JSON.
-    #[error("not a game file: JSON with the fields pddl_domain, pddl_problem and grammar is expected")]
+    #[error(
+        "not a game file: JSON with the fields pddl_domain, pddl_problem and grammar is expected"
+    )]
     Json(#[from] serde_json::Error),
     /// The domain cannot be read.
     #[error("the game's pddl_domain cannot be read")]
@@ -48,7 +50,9 @@ pub enum GameError {
 #[non_exhaustive]
 pub enum CollectionError {
     /// `$ALFWORLD_DATA` is not set.
-    #[error("the variable ALFWORLD_DATA is not set; set it to the folder that alfworld-download filled, or name a path")]
+    #[error(
+        "the variable ALFWORLD_DATA is not set; set it to the folder that alfworld-download filled, or name a path"
+    )]
     NoVariable,
     /// Something cannot be read.
     #[error("{}: cannot be read", path.display())]
@@ -70,7 +74,9 @@ pub enum CollectionError {
         path: PathBuf,
     },
     /// A game that is not in the collection.
-    #[error("there is no game `{id}` here; ids are paths under json_2.1.1, such as valid_seen/.../game.tw-pddl")]
+    #[error(
+        "there is no game `{id}` here; ids are paths under json_2.1.1, such as valid_seen/.../game.tw-pddl"
+    )]
     NoSuchGame {
         /// The id asked for.
         id: GameId,

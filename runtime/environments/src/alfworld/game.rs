@@ -33,7 +33,10 @@ pub struct GameFile<'a> {
     pub naming: Naming,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_default(naming: &Naming) -> bool {
     *naming == Naming::default()
 }
@@ -59,7 +62,10 @@ impl Game {
     pub fn from_json(json: &[u8]) -> Result<Self, GameError> {
         let bytes = u64::try_from(json.len()).unwrap_or(u64::MAX);
         if bytes > Self::MAX_BYTES {
-            return Err(GameError::TooLarge { bytes, limit: Self::MAX_BYTES });
+            return Err(GameError::TooLarge {
+                bytes,
+                limit: Self::MAX_BYTES,
+            });
         }
         Self::new(&serde_json::from_slice(json)?)
     }
@@ -71,12 +77,19 @@ impl Game {
     pub fn new(file: &GameFile<'_>) -> Result<Self, GameError> {
         let limits = Limits::default();
         let domain = Domain::parse(&file.pddl_domain, &limits).map_err(GameError::Domain)?;
-        let problem = Problem::parse(&file.pddl_problem, &domain, &limits).map_err(GameError::Problem)?;
+        let problem =
+            Problem::parse(&file.pddl_problem, &domain, &limits).map_err(GameError::Problem)?;
         let task = Task::new(&domain, &problem)?;
         let grammar = Grammar::new(&Document::parse(&file.grammar)?, &task)?;
         let names = names(&task, file.naming);
         let walkthrough = file.walkthrough.clone().unwrap_or_default();
-        Ok(Self { task, grammar, names, walkthrough, solvable: file.solvable })
+        Ok(Self {
+            task,
+            grammar,
+            names,
+            walkthrough,
+            solvable: file.solvable,
+        })
     }
 
     /// Commands that win, or none when the file has none. They know where things are; a player does not.
@@ -102,6 +115,11 @@ impl Game {
     }
 
     pub(super) fn world<'a>(&'a self, facts: &'a TextFacts) -> World<'a> {
-        World { task: &self.task, facts, names: &self.names, limits: RenderLimits::default() }
+        World {
+            task: &self.task,
+            facts,
+            names: &self.names,
+            limits: RenderLimits::default(),
+        }
     }
 }

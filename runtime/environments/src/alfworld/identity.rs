@@ -53,7 +53,10 @@ impl FromStr for Split {
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         let found = Self::ALL.into_iter().find(|split| split.as_str() == text);
-        found.ok_or_else(|| UnknownName { found: text.to_owned(), expected: "train, valid_seen, valid_unseen" })
+        found.ok_or_else(|| UnknownName {
+            found: text.to_owned(),
+            expected: "train, valid_seen, valid_unseen",
+        })
     }
 }
 
@@ -143,7 +146,12 @@ impl GameId {
     #[must_use]
     pub fn from_parts(parts: &[&str]) -> Self {
         let split = parts.iter().rposition(|part| part.parse::<Split>().is_ok());
-        let start = split.or_else(|| parts.iter().rposition(|part| *part == "json_2.1.1").map(|root| root + 1));
+        let start = split.or_else(|| {
+            parts
+                .iter()
+                .rposition(|part| *part == "json_2.1.1")
+                .map(|root| root + 1)
+        });
         Self(parts[start.unwrap_or(0)..].join("/"))
     }
 

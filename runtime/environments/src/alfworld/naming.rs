@@ -27,8 +27,9 @@ pub(super) fn names(task: &Task, naming: Naming) -> Vec<String> {
         Naming::Alfred => {
             let mut left: HashMap<String, usize> = HashMap::new();
             // Objects that no first fact mentions have no name in the official engine either.
-            let kinds: Vec<Option<String>> =
-                ids.map(|id| kind(symbols.object_name(id)).filter(|_| task.is_mentioned(id))).collect();
+            let kinds: Vec<Option<String>> = ids
+                .map(|id| kind(symbols.object_name(id)).filter(|_| task.is_mentioned(id)))
+                .collect();
             for kind in kinds.iter().flatten() {
                 *left.entry(kind.clone()).or_default() += 1;
             }
@@ -54,18 +55,32 @@ pub(super) fn names(task: &Task, naming: Naming) -> Vec<String> {
 fn kind(id: &str) -> Option<String> {
     let (kind, _) = id.split_once("_bar_")?;
     let kind = unescaped(kind);
-    Some(if id.contains("basin") { kind + "basin" } else { kind })
+    Some(if id.contains("basin") {
+        kind + "basin"
+    } else {
+        kind
+    })
 }
 
 fn unescaped(id: &str) -> String {
-    let marks = [("_bar_", "|"), ("_minus_", "-"), ("_plus_", "+"), ("_dot_", "."), ("_comma_", ",")];
-    marks.iter().fold(id.to_owned(), |text, (escape, mark)| text.replace(escape, mark))
+    let marks = [
+        ("_bar_", "|"),
+        ("_minus_", "-"),
+        ("_plus_", "+"),
+        ("_dot_", "."),
+        ("_comma_", ","),
+    ];
+    marks.iter().fold(id.to_owned(), |text, (escape, mark)| {
+        text.replace(escape, mark)
+    })
 }
 
 /// `coffee_table_2` is `coffee_table 2`.
 fn readable(id: &str) -> String {
     match id.rsplit_once('_') {
-        Some((kind, number)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => {
+        Some((kind, number))
+            if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) =>
+        {
             format!("{kind} {number}")
         }
         _ => id.to_owned(),

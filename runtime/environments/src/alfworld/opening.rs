@@ -33,10 +33,17 @@ pub enum OpeningError {
 /// # Errors
 /// When the text has no task or no list, or lists something without a number.
 pub fn read_opening(text: &str) -> Result<Opening, OpeningError> {
-    let no_task = || OpeningError::NoTask { text: text.to_owned() };
-    let no_scene = || OpeningError::NoScene { text: text.to_owned() };
+    let no_task = || OpeningError::NoTask {
+        text: text.to_owned(),
+    };
+    let no_scene = || OpeningError::NoScene {
+        text: text.to_owned(),
+    };
     let (before, task) = text.rsplit_once(TASK).ok_or_else(no_task)?;
-    let paragraph = before.split("\n\n").find(|paragraph| paragraph.contains(LISTED)).ok_or_else(no_scene)?;
+    let paragraph = before
+        .split("\n\n")
+        .find(|paragraph| paragraph.contains(LISTED))
+        .ok_or_else(no_scene)?;
     let (sentences, listed) = paragraph.rsplit_once(LISTED).ok_or_else(no_scene)?;
     let mut scene = NameList::default();
     for name in listed_names(listed) {
@@ -47,7 +54,11 @@ pub fn read_opening(text: &str) -> Result<Opening, OpeningError> {
     Ok(Opening {
         task: collapsed(task.trim().trim_end_matches('.')),
         scene: scene.to_string(),
-        observation: if observation.is_empty() { String::new() } else { collapsed(observation) + "." },
+        observation: if observation.is_empty() {
+            String::new()
+        } else {
+            collapsed(observation) + "."
+        },
     })
 }
 
@@ -92,16 +103,22 @@ mod tests {
 
     #[test]
     fn texts_without_task_or_scene_are_refused() {
-        assert!(matches!(read_opening("Hello."), Err(OpeningError::NoTask { .. })));
+        assert!(matches!(
+            read_opening("Hello."),
+            Err(OpeningError::NoTask { .. })
+        ));
         let no_scene = read_opening("Hello.\n\nYour task is to: wait.");
         assert!(matches!(no_scene, Err(OpeningError::NoScene { .. })));
-        let no_number = read_opening("You are here. Around you, you see a bed.\n\nYour task is to: wait.");
+        let no_number =
+            read_opening("You are here. Around you, you see a bed.\n\nYour task is to: wait.");
         assert!(matches!(no_number, Err(OpeningError::Name(_))));
     }
 
     #[test]
     fn an_empty_room_has_an_empty_scene() {
-        let opening = read_opening("You are here. Around you, you see nothing.\n\nYour task is to: wait.").unwrap();
+        let opening =
+            read_opening("You are here. Around you, you see nothing.\n\nYour task is to: wait.")
+                .unwrap();
         assert_eq!(opening.scene, "");
     }
 }

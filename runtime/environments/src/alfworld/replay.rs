@@ -91,7 +91,11 @@ impl<'a> Replay<'a> {
     /// A replay that keeps the first ten differences.
     #[must_use]
     pub fn new(games: &'a Collection) -> Self {
-        Self { games, keep: 10, result: Replayed::default() }
+        Self {
+            games,
+            keep: 10,
+            result: Replayed::default(),
+        }
     }
 
     /// Keeps another number of differences.
@@ -117,7 +121,10 @@ impl<'a> Replay<'a> {
 
     fn play(&mut self, transcript: &Transcript) -> Result<(), ReplayError> {
         let id = &transcript.game;
-        let game = |source| ReplayError::Game { id: id.clone(), source };
+        let game = |source| ReplayError::Game {
+            id: id.clone(),
+            source,
+        };
         let json = self.games.read(id)?;
         let begin = Instant::now();
         let loaded = super::Game::from_json(&json).map_err(game)?;
@@ -126,9 +133,18 @@ impl<'a> Replay<'a> {
         self.result.episodes += 1;
         let initial = session.reset().map_err(game)?;
         let admissible = session.admissible().map_err(game)?;
-        let mut compare = Compare { result: &mut self.result, keep: self.keep, transcript, step: None };
+        let mut compare = Compare {
+            result: &mut self.result,
+            keep: self.keep,
+            transcript,
+            step: None,
+        };
         compare.field(Field::Observation, &transcript.initial, &initial);
-        compare.field(Field::Admissible, &transcript.admissible.join("\n"), &admissible.join("\n"));
+        compare.field(
+            Field::Admissible,
+            &transcript.admissible.join("\n"),
+            &admissible.join("\n"),
+        );
         for (index, step) in transcript.steps.iter().enumerate() {
             let begin = Instant::now();
             let result = session.step(&step.action).map_err(game)?;
@@ -140,7 +156,11 @@ impl<'a> Replay<'a> {
             compare.field(Field::Won, &step.won, &result.won);
             compare.field(Field::Done, &step.done, &result.done);
             compare.field(Field::Score, &step.score, &result.score);
-            compare.field(Field::Admissible, &step.admissible.join("\n"), &admissible.join("\n"));
+            compare.field(
+                Field::Admissible,
+                &step.admissible.join("\n"),
+                &admissible.join("\n"),
+            );
         }
         Ok(())
     }
@@ -163,7 +183,9 @@ impl Compare<'_> {
             self.result.first.push(Mismatch {
                 game: self.transcript.game.clone(),
                 mode: self.transcript.mode.clone(),
-                step: self.step.map(|(number, action)| (number, action.to_owned())),
+                step: self
+                    .step
+                    .map(|(number, action)| (number, action.to_owned())),
                 field,
                 expected: expected.to_string(),
                 found: found.to_string(),

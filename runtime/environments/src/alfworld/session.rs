@@ -40,7 +40,13 @@ impl Session {
     #[must_use]
     pub fn new(game: Arc<Game>) -> Self {
         let (facts, text) = game.task().start();
-        Self { game, facts, text, choices: None, known: HashMap::new() }
+        Self {
+            game,
+            facts,
+            text,
+            choices: None,
+            known: HashMap::new(),
+        }
     }
 
     /// The game that is played.
@@ -65,17 +71,29 @@ impl Session {
     /// When the game's grammar cannot write the answer or a command.
     pub fn step(&mut self, command: &str) -> Result<StepResult, GameError> {
         let command = command.trim();
-        let found = self.choices()?.iter().find(|(_, known)| **known == *command);
+        let found = self
+            .choices()?
+            .iter()
+            .find(|(_, known)| **known == *command);
         let observation = match found.map(|(operator, _)| *operator) {
             None => NOTHING_HAPPENS.to_owned(),
             Some(operator) => {
-                self.game.task().apply(&operator, &mut self.facts, &mut self.text);
+                self.game
+                    .task()
+                    .apply(&operator, &mut self.facts, &mut self.text);
                 self.choices = None;
-                self.game.grammar().feedback(self.game.world(&self.text), &operator)?
+                self.game
+                    .grammar()
+                    .feedback(self.game.world(&self.text), &operator)?
             }
         };
         let won = self.is_won();
-        Ok(StepResult { observation, won, done: won, score: if won { 1.0 } else { 0.0 } })
+        Ok(StepResult {
+            observation,
+            won,
+            done: won,
+            score: if won { 1.0 } else { 0.0 },
+        })
     }
 
     /// Whether the goal holds now.
@@ -89,7 +107,11 @@ impl Session {
     /// # Errors
     /// When the game's grammar cannot write a command.
     pub fn admissible(&mut self) -> Result<Vec<String>, GameError> {
-        let mut commands: Vec<&str> = self.choices()?.iter().map(|(_, command)| &**command).collect();
+        let mut commands: Vec<&str> = self
+            .choices()?
+            .iter()
+            .map(|(_, command)| &**command)
+            .collect();
         commands.sort_unstable();
         commands.dedup();
         Ok(commands.into_iter().map(str::to_owned).collect())
@@ -112,7 +134,9 @@ impl Session {
             return Ok(Arc::clone(known));
         }
         let grammar = self.game.grammar();
-        let command: Arc<str> = grammar.command(self.game.world(&self.text), operator)?.into();
+        let command: Arc<str> = grammar
+            .command(self.game.world(&self.text), operator)?
+            .into();
         if grammar.is_command_fixed(operator) {
             self.known.insert(*operator, Arc::clone(&command));
         }

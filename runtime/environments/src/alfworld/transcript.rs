@@ -93,9 +93,15 @@ impl Transcripts {
     /// # Errors
     /// When the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, TranscriptError> {
-        let read = |source| TranscriptError::Read { path: path.to_owned(), source };
+        let read = |source| TranscriptError::Read {
+            path: path.to_owned(),
+            source,
+        };
         let mut file = BufReader::new(File::open(path).map_err(read)?);
-        let packed = file.fill_buf().map_err(read)?.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
+        let packed = file
+            .fill_buf()
+            .map_err(read)?
+            .starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
         let reader: Box<dyn BufRead> = if packed {
             let mut decoder = zstd::Decoder::with_buffer(file).map_err(read)?;
             decoder.window_log_max(27).map_err(read)?;
@@ -103,7 +109,11 @@ impl Transcripts {
         } else {
             Box::new(file)
         };
-        Ok(Self { path: path.to_owned(), reader, line: 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            reader,
+            line: 0,
+        })
     }
 
     fn read_line(&mut self) -> Result<Option<Transcript>, TranscriptError> {
@@ -111,8 +121,16 @@ impl Transcripts {
         loop {
             bytes.clear();
             self.line += 1;
-            let read = |source| TranscriptError::Read { path: self.path.clone(), source };
-            let length = self.reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(read)?;
+            let read = |source| TranscriptError::Read {
+                path: self.path.clone(),
+                source,
+            };
+            let length = self
+                .reader
+                .by_ref()
+                .take(MAX_LINE)
+                .read_until(b'\n', &mut bytes)
+                .map_err(read)?;
             if length == 0 {
                 return Ok(None);
             }
@@ -121,9 +139,17 @@ impl Transcripts {
             }
         }
         if bytes.len() as u64 == MAX_LINE {
-            return Err(TranscriptError::LongLine { path: self.path.clone(), line: self.line, limit: MAX_LINE });
+            return Err(TranscriptError::LongLine {
+                path: self.path.clone(),
+                line: self.line,
+                limit: MAX_LINE,
+            });
         }
-        let line = |source| TranscriptError::Line { path: self.path.clone(), line: self.line, source };
+        let line = |source| TranscriptError::Line {
+            path: self.path.clone(),
+            line: self.line,
+            source,
+        };
         serde_json::from_slice(&bytes).map(Some).map_err(line)
     }
 }

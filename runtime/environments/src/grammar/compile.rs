@@ -16,9 +16,15 @@ pub(super) enum Piece {
     Rule(usize),
     Value(Value),
     /// The item once for each match of the condition.
-    Each { item: Box<Piece>, given: Condition },
+    Each {
+        item: Box<Piece>,
+        given: Condition,
+    },
     /// The same as a list with separators.
-    List { item: Box<Piece>, given: Option<Condition> },
+    List {
+        item: Box<Piece>,
+        given: Option<Condition>,
+    },
 }
 
 /// An expression whose variables are numbers.
@@ -75,21 +81,39 @@ impl Grammar {
     /// # Errors
     /// When an action of the task has no texts, or a text or condition cannot be read.
     pub fn new(document: &Document, task: &Task) -> Result<Self, GrammarError> {
-        let mut compiler = Compiler { document, task, variables: Vec::new(), rules: Vec::new(), rule_ids: HashMap::new() };
+        let mut compiler = Compiler {
+            document,
+            task,
+            variables: Vec::new(),
+            rules: Vec::new(),
+            rule_ids: HashMap::new(),
+        };
         let parameters: Vec<Vec<VariableId>> = task
             .actions()
-            .map(|(_, parameters)| parameters.iter().map(|p| compiler.variable(&p.name, &p.kind)).collect())
+            .map(|(_, parameters)| {
+                parameters
+                    .iter()
+                    .map(|p| compiler.variable(&p.name, &p.kind))
+                    .collect()
+            })
             .collect();
         let intro = compiler.text("#intro#")?;
         let mut actions = Vec::with_capacity(parameters.len());
         for ((name, _), parameters) in task.actions().zip(parameters) {
             let Some(texts) = document.actions.get(name) else {
-                return Err(GrammarError::MissingAction { action: name.to_owned() });
+                return Err(GrammarError::MissingAction {
+                    action: name.to_owned(),
+                });
             };
             let template = compiler.text(&texts.template)?;
             let feedback = compiler.text(&texts.feedback)?;
             let fixed = template.iter().all(|piece| is_fixed(piece, task));
-            actions.push(ActionTexts { template, feedback, parameters, fixed });
+            actions.push(ActionTexts {
+                template,
+                feedback,
+                parameters,
+                fixed,
+            });
         }
         let [empty, between, last] =
             ["list_empty", "list_separator", "list_last_separator"].map(|name| compiler.rule(name));
@@ -98,7 +122,16 @@ impl Grammar {
         let mut intro = intro;
         compiler.resolve_pieces(&mut intro);
         let rules = std::mem::take(&mut compiler.rules);
-        Ok(Self { rules, actions, intro, separators: Separators { empty, between, last } })
+        Ok(Self {
+            rules,
+            actions,
+            intro,
+            separators: Separators {
+                empty,
+                between,
+                last,
+            },
+        })
     }
 }
 
@@ -123,7 +156,10 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     fn variable(&mut self, name: &str, kind: &str) -> VariableId {
-        let found = self.variables.iter().position(|(known, of)| known == name && of == kind);
+        let found = self
+            .variables
+            .iter()
+            .position(|(known, of)| known == name && of == kind);
         let index = found.unwrap_or_else(|| {
             self.variables.push((name.to_owned(), kind.to_owned()));
             self.variables.len() - 1
@@ -136,7 +172,10 @@ impl Compiler<'_> {
         if let Some(known) = self.rule_ids.get(name) {
             return *known;
         }
-        self.rules.push(Rule { name: name.to_owned(), alternatives: Vec::new() });
+        self.rules.push(Rule {
+            name: name.to_owned(),
+            alternatives: Vec::new(),
+        });
         self.rule_ids.insert(name.to_owned(), self.rules.len() - 1);
         self.rules.len() - 1
     }
@@ -146,13 +185,20 @@ impl Compiler<'_> {
         let mut next = 0;
         while next < self.rules.len() {
             let document = self.document;
-            for alternative in document.rules.get(&self.rules[next].name).into_iter().flatten() {
+            for alternative in document
+                .rules
+                .get(&self.rules[next].name)
+                .into_iter()
+                .flatten()
+            {
                 let condition = match alternative.condition.as_str() {
                     "" => None,
                     text => Some(self.condition(&conjunction(text)?)),
                 };
                 let pieces = self.text(&alternative.rhs)?;
-                self.rules[next].alternatives.push(Alternative { condition, pieces });
+                self.rules[next]
+                    .alternatives
+                    .push(Alternative { condition, pieces });
             }
             next += 1;
         }
@@ -160,7 +206,10 @@ impl Compiler<'_> {
     }
 
     fn text(&mut self, text: &str) -> Result<Vec<Piece>, GrammarError> {
-        Ok(symbols(text)?.into_iter().map(|symbol| self.piece(symbol)).collect())
+        Ok(symbols(text)?
+            .into_iter()
+            .map(|symbol| self.piece(symbol))
+            .collect())
     }
 
     fn piece(&mut self, symbol: Symbol) -> Piece {
@@ -174,8 +223,14 @@ impl Compiler<'_> {
                 };
                 let given = given.map(|predicates| self.condition(&predicates));
                 match (list, given) {
-                    (true, given) => Piece::List { item: Box::new(item), given },
-                    (false, Some(given)) => Piece::Each { item: Box::new(item), given },
+                    (true, given) => Piece::List {
+                        item: Box::new(item),
+                        given,
+                    },
+                    (false, Some(given)) => Piece::Each {
+                        item: Box::new(item),
+                        given,
+                    },
                     (false, None) => item,
                 }
             }
@@ -196,7 +251,11 @@ impl Compiler<'_> {
                 None => (predicate.name.as_str(), false),
             };
             match (symbols.find_predicate(name, parameters.len()), &mut parts) {
-                (Some(predicate), Some(parts)) => parts.push(Part { predicate, denied, parameters }),
+                (Some(predicate), Some(parts)) => parts.push(Part {
+                    predicate,
+                    denied,
+                    parameters,
+                }),
                 _ => parts = None,
             }
         }
@@ -233,11 +292,19 @@ impl Compiler<'_> {
             Value::Text(_) => {}
             Value::Entity(name, variables, _) => {
                 let same_name = |(index, (known, _)): (usize, &(String, String))| {
-                    (**known == **name).then(|| VariableId::try_from(index).unwrap_or(VariableId::MAX))
+                    (**known == **name)
+                        .then(|| VariableId::try_from(index).unwrap_or(VariableId::MAX))
                 };
-                *variables = self.variables.iter().enumerate().filter_map(same_name).collect();
+                *variables = self
+                    .variables
+                    .iter()
+                    .enumerate()
+                    .filter_map(same_name)
+                    .collect();
             }
-            Value::Sum(parts) | Value::Or(parts) => parts.iter_mut().for_each(|part| self.resolve(part)),
+            Value::Sum(parts) | Value::Or(parts) => {
+                parts.iter_mut().for_each(|part| self.resolve(part))
+            }
         }
     }
 }
@@ -245,7 +312,9 @@ impl Compiler<'_> {
 fn value(expression: Expression) -> Value {
     match expression {
         Expression::Text(text) => Value::Text(text.into_boxed_str()),
-        Expression::Entity(name, attribute) => Value::Entity(name.into_boxed_str(), Box::default(), attribute),
+        Expression::Entity(name, attribute) => {
+            Value::Entity(name.into_boxed_str(), Box::default(), attribute)
+        }
         Expression::Sum(parts) => Value::Sum(parts.into_iter().map(value).collect()),
         Expression::Or(parts) => Value::Or(parts.into_iter().map(value).collect()),
     }

@@ -20,7 +20,10 @@ pub(super) fn conjunction(text: &str) -> Result<Vec<Predicate>, GrammarError> {
     let mut predicates = Vec::new();
     loop {
         let Some((predicate, after)) = predicate(rest) else {
-            return Err(GrammarError::Condition { condition: text.to_owned(), rest: rest.to_owned() });
+            return Err(GrammarError::Condition {
+                condition: text.to_owned(),
+                rest: rest.to_owned(),
+            });
         };
         predicates.push(predicate);
         rest = after.trim_start();
@@ -28,7 +31,10 @@ pub(super) fn conjunction(text: &str) -> Result<Vec<Predicate>, GrammarError> {
             return Ok(predicates);
         }
         let Some(after) = rest.strip_prefix('&') else {
-            return Err(GrammarError::Condition { condition: text.to_owned(), rest: rest.to_owned() });
+            return Err(GrammarError::Condition {
+                condition: text.to_owned(),
+                rest: rest.to_owned(),
+            });
         };
         rest = after;
     }
@@ -49,18 +55,28 @@ fn predicate(text: &str) -> Option<(Predicate, &str)> {
             parameters.push((variable.to_owned(), kind.to_owned()));
         }
     }
-    Some((Predicate { name: name.to_owned(), parameters }, rest))
+    Some((
+        Predicate {
+            name: name.to_owned(),
+            parameters,
+        },
+        rest,
+    ))
 }
 
 fn name(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start();
-    let end = text.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '/' | '!' | '-')).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '/' | '!' | '-'))
+        .unwrap_or(text.len());
     (end > 0).then(|| text.split_at(end))
 }
 
 fn name_of(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start();
-    let end = text.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '\'')).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '\''))
+        .unwrap_or(text.len());
     (end > 0).then(|| text.split_at(end))
 }
 
@@ -94,12 +110,17 @@ impl Condition {
         scope: &mut Scope,
         visit: &mut dyn FnMut(&Scope) -> bool,
     ) -> bool {
-        self.parts.as_ref().is_some_and(|parts| each(parts, symbols, facts, scope, visit))
+        self.parts
+            .as_ref()
+            .is_some_and(|parts| each(parts, symbols, facts, scope, visit))
     }
 
     /// Whether the task never changes what the condition asks.
     pub(super) fn is_fixed(&self, changes: impl Fn(PredicateId) -> bool) -> bool {
-        self.parts.iter().flatten().all(|part| !part.denied && !changes(part.predicate))
+        self.parts
+            .iter()
+            .flatten()
+            .all(|part| !part.denied && !changes(part.predicate))
     }
 }
 
@@ -113,10 +134,16 @@ fn each(
     let Some((part, others)) = parts.split_first() else {
         return visit(scope);
     };
-    let relation = if part.denied { &facts.denied } else { &facts.holds }.relation(part.predicate);
+    let relation = if part.denied {
+        &facts.denied
+    } else {
+        &facts.holds
+    }
+    .relation(part.predicate);
     for index in candidates(part, relation, scope) {
         let before = scope.len();
-        let stop = bind(part, relation.row(index), symbols, scope) && each(others, symbols, facts, scope, visit);
+        let stop = bind(part, relation.row(index), symbols, scope)
+            && each(others, symbols, facts, scope, visit);
         scope.truncate(before);
         if stop {
             return true;
@@ -126,7 +153,11 @@ fn each(
 }
 
 fn candidates(part: &Part, relation: &Relation, scope: &Scope) -> std::ops::Range<usize> {
-    match part.parameters.first().and_then(|(variable, _)| value(scope, *variable)) {
+    match part
+        .parameters
+        .first()
+        .and_then(|(variable, _)| value(scope, *variable))
+    {
         Some(first) => relation.starting_with(first),
         None => 0..relation.len(),
     }
@@ -134,7 +165,10 @@ fn candidates(part: &Part, relation: &Relation, scope: &Scope) -> std::ops::Rang
 
 /// The value of a variable.
 pub(super) fn value(scope: &Scope, variable: VariableId) -> Option<ObjectId> {
-    scope.iter().find(|(known, _)| *known == variable).map(|(_, object)| *object)
+    scope
+        .iter()
+        .find(|(known, _)| *known == variable)
+        .map(|(_, object)| *object)
 }
 
 fn bind(part: &Part, row: &[ObjectId], symbols: &Symbols, scope: &mut Scope) -> bool {

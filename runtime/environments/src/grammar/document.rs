@@ -39,7 +39,10 @@ impl Document {
     /// When it is too long, or is not a sequence of `grammar` and `action` blocks.
     pub fn parse(text: &str) -> Result<Self, GrammarError> {
         if text.len() > MAX_BYTES {
-            return Err(GrammarError::TooLarge { bytes: text.len(), limit: MAX_BYTES });
+            return Err(GrammarError::TooLarge {
+                bytes: text.len(),
+                limit: MAX_BYTES,
+            });
         }
         let mut reader = Reader { text, offset: 0 };
         let mut document = Self::default();
@@ -52,7 +55,9 @@ impl Document {
             } else if reader.take("action") {
                 document.read_action(&mut reader)?;
             } else {
-                return Err(reader.expected("`grammar :: \"\"\"...\"\"\";` or `action NAME { ... }`"));
+                return Err(
+                    reader.expected("`grammar :: \"\"\"...\"\"\";` or `action NAME { ... }`")
+                );
             }
         }
     }
@@ -95,7 +100,11 @@ impl<'a> Reader<'a> {
     }
 
     fn expected(&self, expected: &'static str) -> GrammarError {
-        GrammarError::Expected { line: self.line(), expected, found: self.rest().chars().take(20).collect() }
+        GrammarError::Expected {
+            line: self.line(),
+            expected,
+            found: self.rest().chars().take(20).collect(),
+        }
     }
 
     /// Skips white space and comments (`#` to the end of the line).
@@ -122,7 +131,11 @@ impl<'a> Reader<'a> {
     }
 
     fn require(&mut self, word: &str, expected: &'static str) -> Result<(), GrammarError> {
-        if self.take(word) { Ok(()) } else { Err(self.expected(expected)) }
+        if self.take(word) {
+            Ok(())
+        } else {
+            Err(self.expected(expected))
+        }
     }
 
     fn name(&mut self) -> Result<&'a str, GrammarError> {

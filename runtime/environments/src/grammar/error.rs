@@ -32,7 +32,9 @@ pub enum GrammarError {
         source: serde_json::Error,
     },
     /// A condition that cannot be read.
-    #[error("the condition `{condition}` cannot be read at `{rest}`; write predicate(name:type, ...) & ...")]
+    #[error(
+        "the condition `{condition}` cannot be read at `{rest}`; write predicate(name:type, ...) & ..."
+    )]
     Condition {
         /// The condition.
         condition: String,
@@ -40,7 +42,9 @@ pub enum GrammarError {
         rest: String,
     },
     /// An expression that cannot be read.
-    #[error("the expression `{expression}` cannot be read at `{rest}`; write names, attributes, 'texts', + and or")]
+    #[error(
+        "the expression `{expression}` cannot be read at `{rest}`; write names, attributes, 'texts', + and or"
+    )]
     Expression {
         /// The expression.
         expression: String,
@@ -48,7 +52,9 @@ pub enum GrammarError {
         rest: String,
     },
     /// An action of the domain without texts.
-    #[error("the action `{action}` has no template and feedback; add `action {action} {{ ... }}` to the grammar")]
+    #[error(
+        "the action `{action}` has no template and feedback; add `action {action} {{ ... }}` to the grammar"
+    )]
     MissingAction {
         /// The action.
         action: String,
@@ -72,7 +78,9 @@ pub enum RenderError {
         name: String,
     },
     /// A variable without a value.
-    #[error("`{{{name}}}` has no value here; name a parameter of the action or a variable of the condition")]
+    #[error(
+        "`{{{name}}}` has no value here; name a parameter of the action or a variable of the condition"
+    )]
     NoValue {
         /// The variable.
         name: String,

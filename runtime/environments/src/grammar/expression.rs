@@ -31,7 +31,10 @@ impl Expression {
         let parsed = reader.either(0);
         match parsed {
             Some(expression) if reader.rest.trim().is_empty() => Ok(expression),
-            _ => Err(GrammarError::Expression { expression: text.to_owned(), rest: reader.rest.to_owned() }),
+            _ => Err(GrammarError::Expression {
+                expression: text.to_owned(),
+                rest: reader.rest.to_owned(),
+            }),
         }
     }
 }
@@ -74,13 +77,20 @@ impl<'a> Reader<'a> {
             return self.mark(')').then_some(inner);
         }
         let name = self.name()?.to_owned();
-        let attribute = if self.mark('.') { attribute(self.name()?)? } else { Attribute::Name };
+        let attribute = if self.mark('.') {
+            attribute(self.name()?)?
+        } else {
+            Attribute::Name
+        };
         Some(Expression::Entity(name, attribute))
     }
 
     fn name(&mut self) -> Option<&'a str> {
         self.rest = self.rest.trim_start();
-        let end = self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|c: char| !c.is_alphanumeric() && c != '_')
+            .unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
         self.rest = rest;
         (!name.is_empty()).then_some(name)
@@ -101,7 +111,11 @@ impl<'a> Reader<'a> {
 }
 
 fn one_or(mut parts: Vec<Expression>, many: impl Fn(Vec<Expression>) -> Expression) -> Expression {
-    if parts.len() == 1 { parts.remove(0) } else { many(parts) }
+    if parts.len() == 1 {
+        parts.remove(0)
+    } else {
+        many(parts)
+    }
 }
 
 fn attribute(name: &str) -> Option<Attribute> {

@@ -19,7 +19,11 @@ pub struct RenderLimits {
 
 impl Default for RenderLimits {
     fn default() -> Self {
-        Self { max_bytes: 256 << 10, max_depth: 64, max_expansions: 100_000 }
+        Self {
+            max_bytes: 256 << 10,
+            max_depth: 64,
+            max_expansions: 100_000,
+        }
     }
 }
 
@@ -50,7 +54,11 @@ impl Grammar {
     /// # Errors
     /// When the grammar lacks a rule, or a limit is broken.
     pub fn command(&self, world: World<'_>, operator: &Operator) -> Result<String, RenderError> {
-        self.write(world, &self.actions[operator.action()].template, self.scope(operator))
+        self.write(
+            world,
+            &self.actions[operator.action()].template,
+            self.scope(operator),
+        )
     }
 
     /// Whether the command of an operator is the same in every state, so that it can be kept.
@@ -64,16 +72,35 @@ impl Grammar {
     /// # Errors
     /// When the grammar lacks a rule, or a limit is broken.
     pub fn feedback(&self, world: World<'_>, operator: &Operator) -> Result<String, RenderError> {
-        self.write(world, &self.actions[operator.action()].feedback, self.scope(operator))
+        self.write(
+            world,
+            &self.actions[operator.action()].feedback,
+            self.scope(operator),
+        )
     }
 
     fn scope(&self, operator: &Operator) -> Scope {
         let parameters = &self.actions[operator.action()].parameters;
-        parameters.iter().copied().zip(operator.arguments().iter().copied()).collect()
+        parameters
+            .iter()
+            .copied()
+            .zip(operator.arguments().iter().copied())
+            .collect()
     }
 
-    fn write(&self, world: World<'_>, pieces: &[Piece], mut scope: Scope) -> Result<String, RenderError> {
-        let mut writer = Writer { grammar: self, world, text: String::with_capacity(64), expansions: 0, depth: 0 };
+    fn write(
+        &self,
+        world: World<'_>,
+        pieces: &[Piece],
+        mut scope: Scope,
+    ) -> Result<String, RenderError> {
+        let mut writer = Writer {
+            grammar: self,
+            world,
+            text: String::with_capacity(64),
+            expansions: 0,
+            depth: 0,
+        };
         writer.pieces(pieces, &mut scope)?;
         Ok(writer.text)
     }
@@ -100,9 +127,10 @@ impl<'a> Writer<'a> {
                 self.count()?;
                 self.value(value, scope)
             }
-            Piece::Each { item, given } => {
-                self.matches(given, scope)?.iter_mut().try_for_each(|scope| self.piece(item, scope))
-            }
+            Piece::Each { item, given } => self
+                .matches(given, scope)?
+                .iter_mut()
+                .try_for_each(|scope| self.piece(item, scope)),
             Piece::List { item, given } => match given {
                 None => self.piece(item, scope),
                 Some(given) => self.list(item, given, scope),
@@ -114,15 +142,27 @@ impl<'a> Writer<'a> {
         self.count()?;
         let rule = &self.grammar.rules[index];
         if rule.alternatives.is_empty() {
-            return Err(RenderError::UnknownRule { name: rule.name.clone() });
+            return Err(RenderError::UnknownRule {
+                name: rule.name.clone(),
+            });
         }
         let (task, facts) = (self.world.task, self.world.facts);
-        let mut holds = |condition: &Condition| condition.each(task.symbols(), facts, scope, &mut |_| true);
-        let Some(alternative) = rule.alternatives.iter().find(|a| a.condition.as_ref().is_none_or(&mut holds)) else {
-            return Err(RenderError::NoAlternative { name: rule.name.clone() });
+        let mut holds =
+            |condition: &Condition| condition.each(task.symbols(), facts, scope, &mut |_| true);
+        let Some(alternative) = rule
+            .alternatives
+            .iter()
+            .find(|a| a.condition.as_ref().is_none_or(&mut holds))
+        else {
+            return Err(RenderError::NoAlternative {
+                name: rule.name.clone(),
+            });
         };
         if self.depth >= self.world.limits.max_depth {
-            return Err(RenderError::TooLong { what: "nested rules", limit: self.world.limits.max_depth });
+            return Err(RenderError::TooLong {
+                what: "nested rules",
+                limit: self.world.limits.max_depth,
+            });
         }
         self.depth += 1;
         self.pieces(&alternative.pieces, scope)?;
@@ -130,7 +170,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn list(&mut self, item: &'a Piece, given: &Condition, scope: &mut Scope) -> Result<(), RenderError> {
+    fn list(
+        &mut self,
+        item: &'a Piece,
+        given: &Condition,
+        scope: &mut Scope,
+    ) -> Result<(), RenderError> {
         let mut scopes = self.matches(given, scope)?;
         let count = scopes.len();
         let separators = self.grammar.separators;
@@ -139,7 +184,14 @@ impl<'a> Writer<'a> {
         }
         for (index, item_scope) in scopes.iter_mut().enumerate() {
             if index > 0 {
-                self.rule(if index + 1 == count { separators.last } else { separators.between }, scope)?;
+                self.rule(
+                    if index + 1 == count {
+                        separators.last
+                    } else {
+                        separators.between
+                    },
+                    scope,
+                )?;
             }
             self.piece(item, item_scope)?;
         }
@@ -149,20 +201,37 @@ impl<'a> Writer<'a> {
     fn matches(&self, given: &Condition, scope: &mut Scope) -> Result<Vec<Scope>, RenderError> {
         let limit = self.world.limits.max_expansions;
         let mut scopes: Vec<Scope> = Vec::new();
-        let too_many = given.each(self.world.task.symbols(), self.world.facts, scope, &mut |found| {
-            scopes.push(found.clone());
-            scopes.len() > limit
-        });
-        if too_many { Err(RenderError::TooLong { what: "matches of a condition", limit }) } else { Ok(scopes) }
+        let too_many = given.each(
+            self.world.task.symbols(),
+            self.world.facts,
+            scope,
+            &mut |found| {
+                scopes.push(found.clone());
+                scopes.len() > limit
+            },
+        );
+        if too_many {
+            Err(RenderError::TooLong {
+                what: "matches of a condition",
+                limit,
+            })
+        } else {
+            Ok(scopes)
+        }
     }
 
     fn value(&mut self, value: &'a Value, scope: &Scope) -> Result<(), RenderError> {
         match value {
             Value::Text(text) => self.push(text),
             Value::Entity(name, variables, attribute) => {
-                let bound = scope.iter().rev().find(|(variable, _)| variables.contains(variable));
+                let bound = scope
+                    .iter()
+                    .rev()
+                    .find(|(variable, _)| variables.contains(variable));
                 let Some((_, object)) = bound else {
-                    return Err(RenderError::NoValue { name: name.to_string() });
+                    return Err(RenderError::NoValue {
+                        name: name.to_string(),
+                    });
                 };
                 self.push(self.attribute(*object, *attribute))
             }
@@ -193,7 +262,10 @@ impl<'a> Writer<'a> {
     fn push(&mut self, text: &str) -> Result<(), RenderError> {
         let limit = self.world.limits.max_bytes;
         if self.text.len() + text.len() > limit {
-            return Err(RenderError::TooLong { what: "bytes of a text", limit });
+            return Err(RenderError::TooLong {
+                what: "bytes of a text",
+                limit,
+            });
         }
         self.text.push_str(text);
         Ok(())
@@ -202,6 +274,13 @@ impl<'a> Writer<'a> {
     fn count(&mut self) -> Result<(), RenderError> {
         let limit = self.world.limits.max_expansions;
         self.expansions += 1;
-        if self.expansions > limit { Err(RenderError::TooLong { what: "expansions", limit }) } else { Ok(()) }
+        if self.expansions > limit {
+            Err(RenderError::TooLong {
+                what: "expansions",
+                limit,
+            })
+        } else {
+            Ok(())
+        }
     }
 }

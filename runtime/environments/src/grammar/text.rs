@@ -41,7 +41,9 @@ pub(super) fn symbols(text: &str) -> Result<Vec<Symbol>, GrammarError> {
             Some('#') => rule(rest).map(|(name, rest)| (Symbol::Rule(name.to_owned()), rest)),
             Some('"') => {
                 let (text, after) = literal(&rest[1..]);
-                after.strip_prefix('"').map(|after| (Symbol::Text(text.to_owned()), after))
+                after
+                    .strip_prefix('"')
+                    .map(|after| (Symbol::Text(text.to_owned()), after))
             }
             Some(_) => match literal(rest) {
                 ("", _) => None,
@@ -70,12 +72,17 @@ fn split_while(text: &str, inside: impl Fn(char) -> bool) -> (&str, &str) {
 }
 
 fn literal(text: &str) -> (&str, &str) {
-    split_while(text, |c| !matches!(c, ';' | '|' | '"' | '<' | '>' | '[' | ']' | '#' | '{' | '}'))
+    split_while(text, |c| {
+        !matches!(c, ';' | '|' | '"' | '<' | '>' | '[' | ']' | '#' | '{' | '}')
+    })
 }
 
 fn rule(text: &str) -> Option<(&str, &str)> {
-    let inside =
-        |c: char| c.is_alphanumeric() || c.is_whitespace() || matches!(c, '_' | '(' | ')' | '/' | '!' | '<' | '>' | '-' | ',' | '.');
+    let inside = |c: char| {
+        c.is_alphanumeric()
+            || c.is_whitespace()
+            || matches!(c, '_' | '(' | ')' | '/' | '!' | '<' | '>' | '-' | ',' | '.')
+    };
     let (name, rest) = split_while(text.strip_prefix('#')?, inside);
     if name.is_empty() {
         return None;
@@ -86,7 +93,10 @@ fn rule(text: &str) -> Option<(&str, &str)> {
 type Found<'a> = Result<Option<(Symbol, &'a str)>, GrammarError>;
 
 fn list(text: &str) -> Found<'_> {
-    let Some(inner) = text.strip_prefix('[').filter(|inner| inner.starts_with('{')) else {
+    let Some(inner) = text
+        .strip_prefix('[')
+        .filter(|inner| inner.starts_with('{'))
+    else {
         return Ok(None);
     };
     let Some((symbol, rest)) = each(inner, true)? else {
@@ -102,8 +112,9 @@ fn each(text: &str, list: bool) -> Found<'_> {
     let (item, rest) = match rule(inner) {
         Some((name, rest)) => (Item::Rule(name.to_owned()), rest),
         None => {
-            let (statement, rest) =
-                split_while(inner, |c| !matches!(c, '|' | '[' | ']' | '{' | '}' | '\n' | '<' | '>'));
+            let (statement, rest) = split_while(inner, |c| {
+                !matches!(c, '|' | '[' | ']' | '{' | '}' | '\n' | '<' | '>')
+            });
             if statement.is_empty() {
                 return Ok(None);
             }
@@ -113,9 +124,13 @@ fn each(text: &str, list: bool) -> Found<'_> {
     let (given, rest) = match rest.trim_start().strip_prefix('|') {
         None => (None, rest),
         Some(rest) => {
-            let (given, rest) = split_while(rest.trim_start(), |c| !matches!(c, ';' | '|' | '{' | '}' | '\n' | '[' | ']' | '#'));
+            let (given, rest) = split_while(rest.trim_start(), |c| {
+                !matches!(c, ';' | '|' | '{' | '}' | '\n' | '[' | ']' | '#')
+            });
             (Some(conjunction(given)?), rest)
         }
     };
-    Ok(rest.strip_prefix('}').map(|rest| (Symbol::Each { item, given, list }, rest)))
+    Ok(rest
+        .strip_prefix('}')
+        .map(|rest| (Symbol::Each { item, given, list }, rest)))
 }

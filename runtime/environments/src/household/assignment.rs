@@ -27,14 +27,24 @@ impl Assignment {
             (TaskType::PickAndPlaceSimple, true) => format!("put a {thing} in {target}"),
             (TaskType::LookAtObjInLight, false) => format!("look at {thing} under the {lamp}"),
             (TaskType::LookAtObjInLight, true) => format!("examine the {thing} with the {lamp}"),
-            (TaskType::PickCleanThenPlaceInRecep, false) => format!("clean some {thing} and put it in {target}"),
-            (TaskType::PickCleanThenPlaceInRecep, true) => format!("put a clean {thing} in {target}"),
-            (TaskType::PickHeatThenPlaceInRecep, false) => format!("heat some {thing} and put it in {target}"),
+            (TaskType::PickCleanThenPlaceInRecep, false) => {
+                format!("clean some {thing} and put it in {target}")
+            }
+            (TaskType::PickCleanThenPlaceInRecep, true) => {
+                format!("put a clean {thing} in {target}")
+            }
+            (TaskType::PickHeatThenPlaceInRecep, false) => {
+                format!("heat some {thing} and put it in {target}")
+            }
             (TaskType::PickHeatThenPlaceInRecep, true) => format!("put a hot {thing} in {target}"),
-            (TaskType::PickCoolThenPlaceInRecep, false) => format!("cool some {thing} and put it in {target}"),
+            (TaskType::PickCoolThenPlaceInRecep, false) => {
+                format!("cool some {thing} and put it in {target}")
+            }
             (TaskType::PickCoolThenPlaceInRecep, true) => format!("put a cool {thing} in {target}"),
             (TaskType::PickTwoObjAndPlace, false) => format!("put two {thing} in {target}"),
-            (TaskType::PickTwoObjAndPlace, true) => format!("find two {thing} and put them in {target}"),
+            (TaskType::PickTwoObjAndPlace, true) => {
+                format!("find two {thing} and put them in {target}")
+            }
         }
     }
 

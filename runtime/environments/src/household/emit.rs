@@ -42,11 +42,22 @@ impl Household {
     }
 
     fn write_problem(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "; {}, seed {}\n(define (problem seed_{})", self.room.name, self.seed, self.seed)?;
+        writeln!(
+            out,
+            "; {}, seed {}\n(define (problem seed_{})",
+            self.room.name, self.seed, self.seed
+        )?;
         writeln!(out, "(:domain stride_household)\n(:objects")?;
-        let spots = self.furniture.iter().map(|piece| piece.spot).max().unwrap_or(0);
+        let spots = self
+            .furniture
+            .iter()
+            .map(|piece| piece.spot)
+            .max()
+            .unwrap_or(0);
         (0..=spots).try_for_each(|spot| writeln!(out, "  spot-{spot} - spot"))?;
-        self.sorts().iter().try_for_each(|sort| writeln!(out, "  sort-{sort} - sort"))?;
+        self.sorts()
+            .iter()
+            .try_for_each(|sort| writeln!(out, "  sort-{sort} - sort"))?;
         for piece in &self.furniture {
             writeln!(out, "  {}_{} - furniture", piece.sort.name, piece.number)?;
         }
@@ -61,14 +72,20 @@ impl Household {
 
     fn sorts(&self) -> BTreeSet<&'static str> {
         let furniture = self.furniture.iter().map(|piece| piece.sort.name);
-        furniture.chain(self.things.iter().map(|thing| thing.sort.name)).collect()
+        furniture
+            .chain(self.things.iter().map(|thing| thing.sort.name))
+            .collect()
     }
 
     fn write_furniture(&self, out: &mut String) -> std::fmt::Result {
         for piece in &self.furniture {
             let sort = piece.sort;
             let name = format!("{}_{}", sort.name, piece.number);
-            writeln!(out, "  (stands_at {name} spot-{}) (of_sort {name} sort-{})", piece.spot, sort.name)?;
+            writeln!(
+                out,
+                "  (stands_at {name} spot-{}) (of_sort {name} sort-{})",
+                piece.spot, sort.name
+            )?;
             if sort.hinged {
                 writeln!(out, "  (hinged {name})")?;
             }
@@ -91,7 +108,11 @@ impl Household {
             let sort = thing.sort;
             let place = &self.furniture[thing.place];
             let name = format!("{}_{}", sort.name, thing.number);
-            writeln!(out, "  (within {name} {}_{}) (of_sort {name} sort-{})", place.sort.name, place.number, sort.name)?;
+            writeln!(
+                out,
+                "  (within {name} {}_{}) (of_sort {name} sort-{})",
+                place.sort.name, place.number, sort.name
+            )?;
             let abilities = [
                 ("portable", !sort.is_lamp()),
                 ("lamp", sort.is_lamp()),
@@ -105,6 +126,8 @@ impl Household {
             let taking = self.furniture.iter().filter(|piece| piece.sort.takes(sort));
             fits.extend(taking.map(|piece| (sort.name, piece.sort.name)));
         }
-        fits.iter().try_for_each(|(thing, furniture)| writeln!(out, "  (fits sort-{thing} sort-{furniture})"))
+        fits.iter().try_for_each(|(thing, furniture)| {
+            writeln!(out, "  (fits sort-{thing} sort-{furniture})")
+        })
     }
 }

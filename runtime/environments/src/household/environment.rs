@@ -25,7 +25,11 @@ impl HouseholdEnvironment {
     /// The game of a seed that the caller wants something of.
     #[must_use]
     pub fn with_wish(seed: u64, wish: Wish) -> Self {
-        Self { seed, wish, playing: None }
+        Self {
+            seed,
+            wish,
+            playing: None,
+        }
     }
 
     /// The seed.

@@ -12,7 +12,7 @@ pub(super) struct Room {
     pub(super) things: &'static [(Class, usize)],
 }
 
-use Class::{Cloth, Cutlery, Decor, Dish, Food, Gadget, Paper, Tool, Toiletry, Toy};
+use Class::{Cloth, Cutlery, Decor, Dish, Food, Gadget, Paper, Toiletry, Tool, Toy};
 
 /// All rooms.
 pub(super) const ROOMS: &[Room] = &[
@@ -33,7 +33,13 @@ pub(super) const ROOMS: &[Room] = &[
             ("shelf", 0, 3),
             ("windowsill", 0, 1),
         ],
-        things: &[(Food, 6), (Dish, 6), (Cutlery, 4), (Decor, 1), (Toiletry, 1)],
+        things: &[
+            (Food, 6),
+            (Dish, 6),
+            (Cutlery, 4),
+            (Decor, 1),
+            (Toiletry, 1),
+        ],
     },
     Room {
         name: "bedroom",
@@ -52,7 +58,14 @@ pub(super) const ROOMS: &[Room] = &[
             ("garbagecan", 0, 1),
             ("windowsill", 0, 1),
         ],
-        things: &[(Paper, 4), (Gadget, 5), (Cloth, 3), (Toy, 2), (Decor, 1), (Dish, 1)],
+        things: &[
+            (Paper, 4),
+            (Gadget, 5),
+            (Cloth, 3),
+            (Toy, 2),
+            (Decor, 1),
+            (Dish, 1),
+        ],
     },
     Room {
         name: "livingroom",
@@ -71,7 +84,14 @@ pub(super) const ROOMS: &[Room] = &[
             ("garbagecan", 0, 1),
             ("safe", 0, 1),
         ],
-        things: &[(Paper, 4), (Gadget, 4), (Decor, 4), (Cloth, 1), (Toy, 2), (Dish, 1)],
+        things: &[
+            (Paper, 4),
+            (Gadget, 4),
+            (Decor, 4),
+            (Cloth, 1),
+            (Toy, 2),
+            (Dish, 1),
+        ],
     },
     Room {
         name: "bathroom",
@@ -122,7 +142,14 @@ pub(super) const ROOMS: &[Room] = &[
             ("chest", 0, 1),
             ("garbagecan", 0, 1),
         ],
-        things: &[(Tool, 8), (Gadget, 3), (Paper, 2), (Toy, 2), (Dish, 1), (Cloth, 1)],
+        things: &[
+            (Tool, 8),
+            (Gadget, 3),
+            (Paper, 2),
+            (Toy, 2),
+            (Dish, 1),
+            (Cloth, 1),
+        ],
     },
 ];
 

@@ -70,18 +70,38 @@ impl FurnitureSort {
 }
 
 const fn surface(name: &'static str, takes: &'static [Class]) -> FurnitureSort {
-    FurnitureSort { name, hinged: false, service: Service::None, takes }
+    FurnitureSort {
+        name,
+        hinged: false,
+        service: Service::None,
+        takes,
+    }
 }
 
 const fn hinged(name: &'static str, takes: &'static [Class]) -> FurnitureSort {
-    FurnitureSort { name, hinged: true, service: Service::None, takes }
+    FurnitureSort {
+        name,
+        hinged: true,
+        service: Service::None,
+        takes,
+    }
 }
 
-const fn serving(name: &'static str, hinged: bool, service: Service, takes: &'static [Class]) -> FurnitureSort {
-    FurnitureSort { name, hinged, service, takes }
+const fn serving(
+    name: &'static str,
+    hinged: bool,
+    service: Service,
+    takes: &'static [Class],
+) -> FurnitureSort {
+    FurnitureSort {
+        name,
+        hinged,
+        service,
+        takes,
+    }
 }
 
-use Class::{Cloth, Cutlery, Decor, Dish, Food, Gadget, Lamp, Paper, Tool, Toiletry, Toy};
+use Class::{Cloth, Cutlery, Decor, Dish, Food, Gadget, Lamp, Paper, Toiletry, Tool, Toy};
 
 /// All furniture. Half of the words are ALFWorld's, the others our own.
 pub(super) const FURNITURE: &[FurnitureSort] = &[
@@ -94,9 +114,15 @@ pub(super) const FURNITURE: &[FurnitureSort] = &[
     hinged("chest", &[Cloth, Toy, Tool]),
     surface("coffeemachine", &[Dish]),
     surface("coffeetable", &[Paper, Gadget, Decor, Dish, Toy, Lamp]),
-    surface("countertop", &[Food, Dish, Cutlery, Toiletry, Gadget, Decor, Paper]),
+    surface(
+        "countertop",
+        &[Food, Dish, Cutlery, Toiletry, Gadget, Decor, Paper],
+    ),
     surface("desk", &[Paper, Gadget, Decor, Dish, Lamp, Tool]),
-    surface("diningtable", &[Food, Dish, Cutlery, Paper, Decor, Gadget, Lamp]),
+    surface(
+        "diningtable",
+        &[Food, Dish, Cutlery, Paper, Decor, Gadget, Lamp],
+    ),
     hinged("drawer", &[Cutlery, Paper, Gadget, Toiletry, Cloth, Tool]),
     surface("dresser", &[Paper, Gadget, Decor, Cloth, Lamp, Toiletry]),
     hinged("filingcabinet", &[Paper, Gadget]),
@@ -109,9 +135,17 @@ pub(super) const FURNITURE: &[FurnitureSort] = &[
     surface("ottoman", &[Cloth, Paper, Gadget, Toy]),
     hinged("pantry", &[Food, Dish]),
     hinged("safe", &[Gadget, Paper]),
-    surface("shelf", &[Dish, Decor, Paper, Tool, Toiletry, Gadget, Toy, Lamp]),
+    surface(
+        "shelf",
+        &[Dish, Decor, Paper, Tool, Toiletry, Gadget, Toy, Lamp],
+    ),
     surface("sidetable", &[Paper, Gadget, Decor, Dish, Lamp, Toiletry]),
-    serving("sinkbasin", false, Service::Washes, &[Dish, Cutlery, Food, Cloth, Toiletry, Tool]),
+    serving(
+        "sinkbasin",
+        false,
+        Service::Washes,
+        &[Dish, Cutlery, Food, Cloth, Toiletry, Tool],
+    ),
     surface("sofa", &[Cloth, Paper, Gadget, Toy]),
     surface("stoveburner", &[Dish]),
     surface("toilet", &[Toiletry, Cloth, Decor]),
@@ -124,7 +158,11 @@ pub(super) const FURNITURE: &[FurnitureSort] = &[
 ];
 
 const fn thing(name: &'static str, class: Class, treatments: &'static str) -> ThingSort {
-    ThingSort { name, class, treatments }
+    ThingSort {
+        name,
+        class,
+        treatments,
+    }
 }
 
 /// All things.
@@ -223,11 +261,22 @@ mod tests {
 
     #[test]
     fn every_word_is_used_once_and_every_thing_fits_somewhere() {
-        let words = FURNITURE.iter().map(|sort| sort.name).chain(THINGS.iter().map(|sort| sort.name));
+        let words = FURNITURE
+            .iter()
+            .map(|sort| sort.name)
+            .chain(THINGS.iter().map(|sort| sort.name));
         let unique: HashSet<_> = words.clone().collect();
         assert_eq!(unique.len(), words.count());
         for thing in THINGS {
-            assert!(FURNITURE.iter().filter(|furniture| furniture.takes(thing)).count() > 1, "{}", thing.name);
+            assert!(
+                FURNITURE
+                    .iter()
+                    .filter(|furniture| furniture.takes(thing))
+                    .count()
+                    > 1,
+                "{}",
+                thing.name
+            );
         }
     }
 }

@@ -15,25 +15,39 @@ impl Household {
     /// Commands that win.
     pub(super) fn walkthrough(&self) -> Vec<String> {
         let ajar = self.furniture.iter().map(|piece| piece.ajar).collect();
-        let mut walker = Walker { household: self, spot: 0, ajar, commands: Vec::new() };
-        let goal_things = (0..self.things.len()).filter(|index| self.things[*index].sort.name == self.assignment.thing.name);
+        let mut walker = Walker {
+            household: self,
+            spot: 0,
+            ajar,
+            commands: Vec::new(),
+        };
+        let goal_things = (0..self.things.len())
+            .filter(|index| self.things[*index].sort.name == self.assignment.thing.name);
         match self.assignment.task {
             TaskType::LookAtObjInLight => {
                 goal_things.take(1).for_each(|thing| walker.take(thing));
                 walker.light();
             }
-            TaskType::PickTwoObjAndPlace => goal_things.take(2).for_each(|thing| walker.carry(thing)),
+            TaskType::PickTwoObjAndPlace => {
+                goal_things.take(2).for_each(|thing| walker.carry(thing))
+            }
             _ => goal_things.take(1).for_each(|thing| walker.carry(thing)),
         }
         walker.commands
     }
 
     fn furniture_name(&self, index: usize) -> String {
-        format!("{} {}", self.furniture[index].sort.name, self.furniture[index].number)
+        format!(
+            "{} {}",
+            self.furniture[index].sort.name, self.furniture[index].number
+        )
     }
 
     fn thing_name(&self, index: usize) -> String {
-        format!("{} {}", self.things[index].sort.name, self.things[index].number)
+        format!(
+            "{} {}",
+            self.things[index].sort.name, self.things[index].number
+        )
     }
 }
 
@@ -42,7 +56,10 @@ impl Walker<'_> {
         let spot = self.household.furniture[furniture].spot;
         if spot != self.spot {
             self.spot = spot;
-            self.commands.push(format!("go to {}", self.household.furniture_name(furniture)));
+            self.commands.push(format!(
+                "go to {}",
+                self.household.furniture_name(furniture)
+            ));
         }
     }
 
@@ -50,14 +67,18 @@ impl Walker<'_> {
         self.go(furniture);
         if self.household.furniture[furniture].sort.hinged && !self.ajar[furniture] {
             self.ajar[furniture] = true;
-            self.commands.push(format!("open {}", self.household.furniture_name(furniture)));
+            self.commands
+                .push(format!("open {}", self.household.furniture_name(furniture)));
         }
     }
 
     fn take(&mut self, thing: usize) {
         let place = self.household.things[thing].place;
         self.open(place);
-        let (thing, place) = (self.household.thing_name(thing), self.household.furniture_name(place));
+        let (thing, place) = (
+            self.household.thing_name(thing),
+            self.household.furniture_name(place),
+        );
         self.commands.push(format!("take {thing} from {place}"));
     }
 
@@ -73,23 +94,41 @@ impl Walker<'_> {
         let name = self.household.thing_name(thing);
         let furniture = &self.household.furniture;
         if service != Service::None
-            && let Some(found) = furniture.iter().position(|piece| piece.sort.service == service)
+            && let Some(found) = furniture
+                .iter()
+                .position(|piece| piece.sort.service == service)
         {
             self.go(found);
-            self.commands.push(format!("{verb} {name} with {}", self.household.furniture_name(found)));
+            self.commands.push(format!(
+                "{verb} {name} with {}",
+                self.household.furniture_name(found)
+            ));
         }
-        let target = self.household.assignment.target.map_or("", |sort| sort.name);
+        let target = self
+            .household
+            .assignment
+            .target
+            .map_or("", |sort| sort.name);
         if let Some(found) = furniture.iter().position(|piece| piece.sort.name == target) {
             self.open(found);
-            self.commands.push(format!("move {name} to {}", self.household.furniture_name(found)));
+            self.commands.push(format!(
+                "move {name} to {}",
+                self.household.furniture_name(found)
+            ));
         }
     }
 
     fn light(&mut self) {
         let lamp = self.household.assignment.lamp.map_or("", |sort| sort.name);
-        if let Some(found) = self.household.things.iter().position(|thing| thing.sort.name == lamp) {
+        if let Some(found) = self
+            .household
+            .things
+            .iter()
+            .position(|thing| thing.sort.name == lamp)
+        {
             self.open(self.household.things[found].place);
-            self.commands.push(format!("use {}", self.household.thing_name(found)));
+            self.commands
+                .push(format!("use {}", self.household.thing_name(found)));
         }
     }
 }

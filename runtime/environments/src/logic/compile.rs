@@ -22,7 +22,14 @@ pub(super) struct Compiler<'a> {
 
 impl<'a> Compiler<'a> {
     pub(super) fn new(symbols: &'a mut Symbols, place: &'a str) -> Self {
-        Self { symbols, place, scope: Vec::new(), slots: 0, literals: 0, leave_out: None }
+        Self {
+            symbols,
+            place,
+            scope: Vec::new(),
+            slots: 0,
+            literals: 0,
+            leave_out: None,
+        }
     }
 
     /// Takes every literal of a predicate for true, and every `forall`.
@@ -33,13 +40,18 @@ impl<'a> Compiler<'a> {
 
     /// Brings variables into scope.
     pub(super) fn declare(&mut self, variables: &[Typed]) -> Result<Vec<(u8, TypeId)>, LogicError> {
-        too_many("variables in scope", self.slots + variables.len(), MAX_SLOTS)?;
+        too_many(
+            "variables in scope",
+            self.slots + variables.len(),
+            MAX_SLOTS,
+        )?;
         let mut declared = Vec::with_capacity(variables.len());
         for variable in variables {
             let slot = u8::try_from(self.slots).unwrap_or(u8::MAX);
             let kind = self.symbols.type_or_none(&variable.kind);
             self.slots += 1;
-            self.scope.push((variable.name.clone(), Term::Slot(slot, kind)));
+            self.scope
+                .push((variable.name.clone(), Term::Slot(slot, kind)));
             declared.push((slot, kind));
         }
         Ok(declared)
@@ -49,12 +61,20 @@ impl<'a> Compiler<'a> {
     pub(super) fn query(&mut self, formula: &Formula) -> Result<Query, LogicError> {
         let alternatives = self.alternatives(formula, false)?;
         for conjunct in &alternatives {
-            too_many("positive literals in one alternative", conjunct.positives.len(), 63)?;
+            too_many(
+                "positive literals in one alternative",
+                conjunct.positives.len(),
+                63,
+            )?;
         }
         Ok(Query { alternatives })
     }
 
-    fn alternatives(&mut self, formula: &Formula, negated: bool) -> Result<Vec<Conjunct>, LogicError> {
+    fn alternatives(
+        &mut self,
+        formula: &Formula,
+        negated: bool,
+    ) -> Result<Vec<Conjunct>, LogicError> {
         match formula {
             Formula::Not(part) => self.alternatives(part, !negated),
             Formula::Atom(atom) => self.literal(atom, negated),
@@ -73,7 +93,11 @@ impl<'a> Compiler<'a> {
                 let mut conjunct = Conjunct::default();
                 let alternatives = self.exists(variables, part, !negated)?;
                 for conjunct in &alternatives {
-                    too_many("positive literals in one alternative", conjunct.positives.len(), 63)?;
+                    too_many(
+                        "positive literals in one alternative",
+                        conjunct.positives.len(),
+                        63,
+                    )?;
                 }
                 if self.leave_out.is_none() {
                     conjunct.nowhere.push(Query { alternatives });
@@ -83,7 +107,12 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn exists(&mut self, variables: &[Typed], part: &Formula, negated: bool) -> Result<Vec<Conjunct>, LogicError> {
+    fn exists(
+        &mut self,
+        variables: &[Typed],
+        part: &Formula,
+        negated: bool,
+    ) -> Result<Vec<Conjunct>, LogicError> {
         let outer = self.scope.len();
         let declared = self.declare(variables)?;
         let mut alternatives = self.alternatives(part, negated)?;
@@ -120,11 +149,16 @@ impl<'a> Compiler<'a> {
     fn literal(&mut self, atom: &Atom, negated: bool) -> Result<Vec<Conjunct>, LogicError> {
         self.count(1)?;
         let mut conjunct = Conjunct::default();
-        if self.leave_out.is_some_and(|changes| changes(&atom.predicate)) {
+        if self
+            .leave_out
+            .is_some_and(|changes| changes(&atom.predicate))
+        {
             return Ok(vec![conjunct]);
         }
         if let ("=", [left, right]) = (atom.predicate.as_str(), &atom.arguments[..]) {
-            conjunct.equalities.push((self.term(left)?, self.term(right)?, !negated));
+            conjunct
+                .equalities
+                .push((self.term(left)?, self.term(right)?, !negated));
         } else if negated {
             conjunct.negatives.push(self.pattern(atom)?);
         } else {
@@ -135,8 +169,17 @@ impl<'a> Compiler<'a> {
 
     /// A fact over the variables in scope.
     pub(super) fn pattern(&mut self, atom: &Atom) -> Result<Pattern, LogicError> {
-        let terms = atom.arguments.iter().map(|name| self.term(name)).collect::<Result<_, _>>()?;
-        Ok(Pattern { predicate: self.symbols.intern_predicate(&atom.predicate, atom.arguments.len())?, terms })
+        let terms = atom
+            .arguments
+            .iter()
+            .map(|name| self.term(name))
+            .collect::<Result<_, _>>()?;
+        Ok(Pattern {
+            predicate: self
+                .symbols
+                .intern_predicate(&atom.predicate, atom.arguments.len())?,
+            terms,
+        })
     }
 
     fn term(&self, name: &str) -> Result<Term, LogicError> {
@@ -144,14 +187,20 @@ impl<'a> Compiler<'a> {
             return Ok(*term);
         }
         let object = self.symbols.find_object(name);
-        let unknown = || LogicError::UnknownName { place: self.place.to_owned(), name: name.to_owned() };
+        let unknown = || LogicError::UnknownName {
+            place: self.place.to_owned(),
+            name: name.to_owned(),
+        };
         object.map(Term::Object).ok_or_else(unknown)
     }
 
     fn count(&mut self, literals: usize) -> Result<(), LogicError> {
         self.literals += literals.max(1);
         if self.literals > MAX_LITERALS {
-            return Err(LogicError::TooComplex { place: self.place.to_owned(), limit: MAX_LITERALS });
+            return Err(LogicError::TooComplex {
+                place: self.place.to_owned(),
+                limit: MAX_LITERALS,
+            });
         }
         Ok(())
     }

@@ -15,7 +15,9 @@ pub enum LogicError {
         limit: usize,
     },
     /// An object of a type that nobody declared.
-    #[error("the object `{object}` has the type `{kind}`, which the domain does not declare; add it to (:types ...)")]
+    #[error(
+        "the object `{object}` has the type `{kind}`, which the domain does not declare; add it to (:types ...)"
+    )]
     UnknownType {
         /// The object.
         object: String,
@@ -23,7 +25,9 @@ pub enum LogicError {
         kind: String,
     },
     /// An object declared twice.
-    #[error("the object `{object}` is declared twice; remove one of (:constants ...) and (:objects ...)")]
+    #[error(
+        "the object `{object}` is declared twice; remove one of (:constants ...) and (:objects ...)"
+    )]
     TwiceDeclared {
         /// The object.
         object: String,
@@ -37,7 +41,9 @@ pub enum LogicError {
         name: String,
     },
     /// A condition with too many alternatives once its `or` parts are multiplied out.
-    #[error("in {place}: the condition has too many alternatives (more than {limit} literals); split the action")]
+    #[error(
+        "in {place}: the condition has too many alternatives (more than {limit} literals); split the action"
+    )]
     TooComplex {
         /// The action or `the goal`.
         place: String,

@@ -20,7 +20,11 @@ impl Facts {
     #[must_use]
     pub fn new(symbols: &Symbols) -> Self {
         let arity = |predicate| symbols.arity(PredicateId::try_from(predicate).unwrap_or_default());
-        Self { relations: (0..symbols.predicate_count()).map(|p| Arc::new(Relation::new(arity(p)))).collect() }
+        Self {
+            relations: (0..symbols.predicate_count())
+                .map(|p| Arc::new(Relation::new(arity(p))))
+                .collect(),
+        }
     }
 
     /// Facts from unsorted rows, one list per predicate.
@@ -34,7 +38,9 @@ impl Facts {
             }
             Arc::new(relation)
         };
-        Self { relations: rows.into_iter().enumerate().map(relation).collect() }
+        Self {
+            relations: rows.into_iter().enumerate().map(relation).collect(),
+        }
     }
 
     /// The rows of a predicate.
@@ -72,7 +78,10 @@ impl TextFacts {
     /// What is known at first.
     #[must_use]
     pub fn new(symbols: &Symbols, holds: Facts) -> Self {
-        Self { holds, denied: Facts::new(symbols) }
+        Self {
+            holds,
+            denied: Facts::new(symbols),
+        }
     }
 
     /// Notes that a fact holds now.

@@ -60,6 +60,8 @@ pub struct Query {
 impl Query {
     /// The condition that always holds.
     pub(super) fn always() -> Self {
-        Self { alternatives: vec![Conjunct::default()] }
+        Self {
+            alternatives: vec![Conjunct::default()],
+        }
     }
 }

@@ -17,7 +17,10 @@ impl Relation {
     /// No rows of the given length.
     #[must_use]
     pub fn new(arity: usize) -> Self {
-        Self { arity, cells: Vec::new() }
+        Self {
+            arity,
+            cells: Vec::new(),
+        }
     }
 
     /// Sorts and keeps one of equal rows.
@@ -113,7 +116,11 @@ impl Relation {
             return if self.cells.is_empty() { Err(0) } else { Ok(0) };
         }
         let index = self.partition(|found| found.cmp(row) == Ordering::Less);
-        if index < self.len() && self.row(index) == row { Ok(index) } else { Err(index) }
+        if index < self.len() && self.row(index) == row {
+            Ok(index)
+        } else {
+            Err(index)
+        }
     }
 
     fn partition(&self, before: impl Fn(&[ObjectId]) -> bool) -> usize {
@@ -152,7 +159,9 @@ mod tests {
         relation.insert(&[2, 4]);
         relation.remove(&[5, 1]);
         relation.remove(&[7, 7]);
-        let rows: Vec<_> = (0..relation.len()).map(|row| relation.row(row).to_vec()).collect();
+        let rows: Vec<_> = (0..relation.len())
+            .map(|row| relation.row(row).to_vec())
+            .collect();
         assert_eq!(rows, [[2, 3], [2, 4], [2, 9]]);
         assert_eq!(relation.starting_with(2), 0..3);
         assert_eq!(relation.starting_with(3), 3..3);

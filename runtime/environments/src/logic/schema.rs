@@ -81,29 +81,47 @@ impl Schema {
         action: &Action,
         changes: &dyn Fn(&str) -> bool,
     ) -> Result<Self, LogicError> {
-        too_many("parameters of an action", action.parameters.len(), MAX_PARAMETERS)?;
+        too_many(
+            "parameters of an action",
+            action.parameters.len(),
+            MAX_PARAMETERS,
+        )?;
         too_many("actions", number, 4096)?;
         let mut compiler = Compiler::new(symbols, &action.name);
         let declared = compiler.declare(&action.parameters)?;
         let mut precondition = compiler.query(&action.precondition)?;
-        let repeats =
-            precondition.alternatives.len() > 1 || precondition.alternatives.iter().any(|c| !c.variables.is_empty());
+        let repeats = precondition.alternatives.len() > 1
+            || precondition
+                .alternatives
+                .iter()
+                .any(|c| !c.variables.is_empty());
         for conjunct in &mut precondition.alternatives {
             conjunct.variables.splice(0..0, declared.iter().copied());
         }
-        let compiled = action.effects.iter().map(|effect| Change::compile(symbols, action, effect, changes));
+        let compiled = action
+            .effects
+            .iter()
+            .map(|effect| Change::compile(symbols, action, effect, changes));
         let changes = compiled.collect::<Result<_, _>>()?;
         let parameters = action.parameters.iter().map(|parameter| Parameter {
             name: parameter.name.trim_start_matches('?').to_owned(),
             kind: parameter.kind.clone(),
         });
         let number = u16::try_from(number).unwrap_or(u16::MAX);
-        Ok(Self { name: action.name.clone(), parameters: parameters.collect(), number, precondition, repeats, changes })
+        Ok(Self {
+            name: action.name.clone(),
+            parameters: parameters.collect(),
+            number,
+            precondition,
+            repeats,
+            changes,
+        })
     }
 
     /// Drops deletions of facts that can never hold: Fast Downward does not see them either.
     pub(super) fn drop_impossible(&mut self, can_hold: &dyn Fn(PredicateId) -> bool) {
-        self.changes.retain(|change| change.adds || can_hold(change.fact.predicate));
+        self.changes
+            .retain(|change| change.adds || can_hold(change.fact.predicate));
     }
 
     /// Adds what can be done now.
@@ -125,7 +143,11 @@ impl Schema {
         let mut arguments = [0; MAX_PARAMETERS];
         let length = self.parameters.len();
         arguments[..length].copy_from_slice(&binding[..length]);
-        Operator { action: self.number, length: u8::try_from(length).unwrap_or(u8::MAX), arguments }
+        Operator {
+            action: self.number,
+            length: u8::try_from(length).unwrap_or(u8::MAX),
+            arguments,
+        }
     }
 
     /// Whether anything could change: an operator that only states what its precondition states does not exist.
@@ -139,19 +161,30 @@ impl Schema {
                 !conjunct.positives.iter().any(same)
             } else {
                 !conjunct.negatives.iter().any(same)
-                    && !self.changes.iter().any(|other| other.adds && other.condition.is_none() && same(&other.fact))
+                    && !self
+                        .changes
+                        .iter()
+                        .any(|other| other.adds && other.condition.is_none() && same(&other.fact))
             }
         })
     }
 
     /// Changes the facts, and the facts as the texts see them.
-    pub(super) fn apply(&self, symbols: &Symbols, operator: &Operator, facts: &mut Facts, text: &mut TextFacts) {
+    pub(super) fn apply(
+        &self,
+        symbols: &Symbols,
+        operator: &Operator,
+        facts: &mut Facts,
+        text: &mut TextFacts,
+    ) {
         let mut happening = Vec::new();
         let mut noted = Vec::new();
         for change in &self.changes {
             let mut search = Search::new(symbols, facts);
             search.binding[..self.parameters.len()].copy_from_slice(operator.arguments());
-            let collect = |binding: &Binding, list: &mut Vec<Instance>| list.push(Instance::new(change, binding));
+            let collect = |binding: &Binding, list: &mut Vec<Instance>| {
+                list.push(Instance::new(change, binding))
+            };
             match &change.condition {
                 None if change.forall.is_empty() => {
                     collect(&search.binding, &mut happening);
@@ -191,7 +224,10 @@ impl Schema {
         }
         for instance in noted.iter().filter(|instance| !instance.adds) {
             let added = |other: &Instance| {
-                other.adds && other.always && other.predicate == instance.predicate && other.row() == instance.row()
+                other.adds
+                    && other.always
+                    && other.predicate == instance.predicate
+                    && other.row() == instance.row()
             };
             if !noted.iter().any(added) {
                 text.remove(instance.predicate, instance.row());
@@ -207,7 +243,13 @@ impl Change {
         effect: &Effect,
         changes: &dyn Fn(&str) -> bool,
     ) -> Result<Self, LogicError> {
-        let formula = Formula::And(effect.conditions.iter().map(|part| Formula::clone(part)).collect());
+        let formula = Formula::And(
+            effect
+                .conditions
+                .iter()
+                .map(|part| Formula::clone(part))
+                .collect(),
+        );
         let mut compiler = Compiler::new(symbols, &action.name);
         compiler.declare(&action.parameters)?;
         let forall = compiler.declare(&effect.forall)?;
@@ -219,9 +261,17 @@ impl Change {
             let mut compiler = Compiler::new(symbols, &action.name).leaving_out(changes);
             compiler.declare(&action.parameters)?;
             compiler.declare(&effect.forall)?;
-            Some(Conditions { all, unchanging: compiler.query(&formula)? })
+            Some(Conditions {
+                all,
+                unchanging: compiler.query(&formula)?,
+            })
         };
-        Ok(Self { forall, condition, fact, adds: effect.adds })
+        Ok(Self {
+            forall,
+            condition,
+            fact,
+            adds: effect.adds,
+        })
     }
 }
 
@@ -241,7 +291,13 @@ impl Instance {
             *cell = term.value(binding);
         }
         let always = change.condition.is_none();
-        Self { predicate: change.fact.predicate, row, length: change.fact.terms.len(), adds: change.adds, always }
+        Self {
+            predicate: change.fact.predicate,
+            row,
+            length: change.fact.terms.len(),
+            adds: change.adds,
+            always,
+        }
     }
 
     fn row(&self) -> &[ObjectId] {
@@ -251,5 +307,9 @@ impl Instance {
 
 fn same_fact(left: &Pattern, right: &Pattern, binding: &Binding) -> bool {
     left.predicate == right.predicate
-        && left.terms.iter().zip(&right.terms).all(|(left, right)| left.value(binding) == right.value(binding))
+        && left
+            .terms
+            .iter()
+            .zip(&right.terms)
+            .all(|(left, right)| left.value(binding) == right.value(binding))
 }

@@ -16,12 +16,19 @@ pub(super) type Visit<'v> = &'v mut dyn FnMut(&Binding) -> bool;
 
 impl<'a> Search<'a> {
     pub(super) fn new(symbols: &'a Symbols, facts: &'a Facts) -> Self {
-        Self { symbols, facts, binding: [UNBOUND; MAX_SLOTS] }
+        Self {
+            symbols,
+            facts,
+            binding: [UNBOUND; MAX_SLOTS],
+        }
     }
 
     /// Whether the query has a solution that agrees with the binding.
     pub(super) fn holds(&mut self, query: &Query) -> bool {
-        query.alternatives.iter().any(|conjunct| self.each(conjunct, &mut |_| true))
+        query
+            .alternatives
+            .iter()
+            .any(|conjunct| self.each(conjunct, &mut |_| true))
     }
 
     /// Visits the solutions of a conjunct that agree with the binding; tells whether a visit ended the search.
@@ -64,7 +71,11 @@ impl<'a> Search<'a> {
                     left &= !(1 << index);
                 }
                 Err(first) => {
-                    let rows = if first == UNBOUND { 0..relation.len() } else { relation.starting_with(first) };
+                    let rows = if first == UNBOUND {
+                        0..relation.len()
+                    } else {
+                        relation.starting_with(first)
+                    };
                     if rows.len() < best.0 {
                         best = (rows.len(), index, rows);
                     }
@@ -98,7 +109,11 @@ impl<'a> Search<'a> {
             *cell = term.value(&self.binding);
             complete &= *cell != UNBOUND;
         }
-        if complete { Ok((row, pattern.terms.len())) } else { Err(row[0]) }
+        if complete {
+            Ok((row, pattern.terms.len()))
+        } else {
+            Err(row[0])
+        }
     }
 
     /// Binds the open variables of a pattern to a row: a bit for each term that was bound, and whether the row fits.
@@ -155,7 +170,11 @@ impl<'a> Search<'a> {
     #[inline]
     fn possible(&self, conjunct: &Conjunct) -> bool {
         let broken = |pattern: &Pattern| {
-            self.row(pattern).is_ok_and(|(row, arity)| self.facts.relation(pattern.predicate).contains(&row[..arity]))
+            self.row(pattern).is_ok_and(|(row, arity)| {
+                self.facts
+                    .relation(pattern.predicate)
+                    .contains(&row[..arity])
+            })
         };
         let differs = |&(left, right, same): &(Term, Term, bool)| {
             let (left, right) = (left.value(&self.binding), right.value(&self.binding));

@@ -40,13 +40,22 @@ impl Symbols {
     ///
     /// # Errors
     /// When there are too many objects, or one is declared twice or has an unknown type.
-    pub fn new<'a>(types: &[Typed], objects: impl Iterator<Item = &'a Typed>) -> Result<Self, LogicError> {
+    pub fn new<'a>(
+        types: &[Typed],
+        objects: impl Iterator<Item = &'a Typed>,
+    ) -> Result<Self, LogicError> {
         let mut symbols = Self::default();
         symbols.types.push(Kind::default());
-        symbols.types.push(Kind { name: "object".to_owned(), ..Kind::default() });
+        symbols.types.push(Kind {
+            name: "object".to_owned(),
+            ..Kind::default()
+        });
         for kind in types.iter().flat_map(|typed| [&typed.name, &typed.kind]) {
             if symbols.find_type(kind).is_none() {
-                symbols.types.push(Kind { name: kind.clone(), ..Kind::default() });
+                symbols.types.push(Kind {
+                    name: kind.clone(),
+                    ..Kind::default()
+                });
             }
         }
         too_many("types", symbols.types.len(), 4096)?;
@@ -62,10 +71,19 @@ impl Symbols {
 
     fn add_object(&mut self, id: usize, object: &Typed) -> Result<(), LogicError> {
         let Some(kind) = self.find_type(&object.kind) else {
-            return Err(LogicError::UnknownType { object: object.name.clone(), kind: object.kind.clone() });
+            return Err(LogicError::UnknownType {
+                object: object.name.clone(),
+                kind: object.kind.clone(),
+            });
         };
-        if self.objects.last().is_some_and(|(name, _)| *name == object.name) {
-            return Err(LogicError::TwiceDeclared { object: object.name.clone() });
+        if self
+            .objects
+            .last()
+            .is_some_and(|(name, _)| *name == object.name)
+        {
+            return Err(LogicError::TwiceDeclared {
+                object: object.name.clone(),
+            });
         }
         self.objects.push((object.name.clone(), kind));
         let id = ObjectId::try_from(id).unwrap_or(ObjectId::MAX);
@@ -78,12 +96,14 @@ impl Symbols {
         for kind in &mut self.types {
             kind.bits = vec![0; words];
         }
-        let above: Vec<BTreeSet<TypeId>> =
-            (0..self.types.len()).map(|kind| self.with_ancestors(types, kind)).collect();
+        let above: Vec<BTreeSet<TypeId>> = (0..self.types.len())
+            .map(|kind| self.with_ancestors(types, kind))
+            .collect();
         for (object, (_, kind)) in self.objects.iter().enumerate() {
             for ancestor in &above[usize::from(*kind)] {
                 let kind = &mut self.types[usize::from(*ancestor)];
-                kind.members.push(ObjectId::try_from(object).unwrap_or(ObjectId::MAX));
+                kind.members
+                    .push(ObjectId::try_from(object).unwrap_or(ObjectId::MAX));
                 kind.bits[object / 64] |= 1 << (object % 64);
             }
         }
@@ -97,7 +117,12 @@ impl Symbols {
                 continue;
             }
             let name = &self.types[usize::from(kind)].name;
-            next.extend(types.iter().filter(|typed| typed.name == *name).filter_map(|typed| self.find_type(&typed.kind)));
+            next.extend(
+                types
+                    .iter()
+                    .filter(|typed| typed.name == *name)
+                    .filter_map(|typed| self.find_type(&typed.kind)),
+            );
         }
         seen
     }
@@ -105,7 +130,11 @@ impl Symbols {
     /// The number of a type.
     #[must_use]
     pub fn find_type(&self, name: &str) -> Option<TypeId> {
-        let found = self.types.iter().skip(1).position(|kind| kind.name == name)?;
+        let found = self
+            .types
+            .iter()
+            .skip(1)
+            .position(|kind| kind.name == name)?;
         TypeId::try_from(found + 1).ok()
     }
 
@@ -162,7 +191,10 @@ impl Symbols {
     /// The number of a predicate.
     #[must_use]
     pub fn find_predicate(&self, name: &str, arity: usize) -> Option<PredicateId> {
-        let found = self.predicates.iter().position(|(known, length)| *length == arity && known == name)?;
+        let found = self
+            .predicates
+            .iter()
+            .position(|(known, length)| *length == arity && known == name)?;
         PredicateId::try_from(found).ok()
     }
 
@@ -179,7 +211,11 @@ impl Symbols {
     }
 
     /// The number of a predicate, which is added when it is new.
-    pub(super) fn intern_predicate(&mut self, name: &str, arity: usize) -> Result<PredicateId, LogicError> {
+    pub(super) fn intern_predicate(
+        &mut self,
+        name: &str,
+        arity: usize,
+    ) -> Result<PredicateId, LogicError> {
         if let Some(found) = self.find_predicate(name, arity) {
             return Ok(found);
         }
@@ -192,5 +228,9 @@ impl Symbols {
 
 /// Refuses more than a limit.
 pub(super) fn too_many(what: &'static str, found: usize, limit: usize) -> Result<(), LogicError> {
-    if found > limit { Err(LogicError::TooMany { what, found, limit }) } else { Ok(()) }
+    if found > limit {
+        Err(LogicError::TooMany { what, found, limit })
+    } else {
+        Ok(())
+    }
 }

@@ -49,17 +49,34 @@ impl Task {
     /// # Errors
     /// When a name is unknown or declared twice, or something is larger than the compact representation holds.
     pub fn new(domain: &Domain, problem: &Problem) -> Result<Self, LogicError> {
-        let mut symbols = Symbols::new(&domain.types, domain.constants.iter().chain(&problem.objects))?;
+        let mut symbols = Symbols::new(
+            &domain.types,
+            domain.constants.iter().chain(&problem.objects),
+        )?;
         for predicate in &domain.predicates {
             symbols.intern_predicate(&predicate.name, predicate.parameters.len())?;
         }
         let effects = || domain.actions.iter().flat_map(|action| &action.effects);
-        let changed: HashSet<&str> = effects().map(|effect| effect.atom.predicate.as_str()).collect();
-        let added: HashSet<&str> = effects().filter(|e| e.adds).map(|e| e.atom.predicate.as_str()).collect();
+        let changed: HashSet<&str> = effects()
+            .map(|effect| effect.atom.predicate.as_str())
+            .collect();
+        let added: HashSet<&str> = effects()
+            .filter(|e| e.adds)
+            .map(|e| e.atom.predicate.as_str())
+            .collect();
         let mut schemas = Vec::with_capacity(domain.actions.len());
         // An action without effects does not exist for the planner behind TextWorld.
-        for action in domain.actions.iter().filter(|action| !action.effects.is_empty()) {
-            schemas.push(Schema::compile(&mut symbols, schemas.len(), action, &|name| changed.contains(name))?);
+        for action in domain
+            .actions
+            .iter()
+            .filter(|action| !action.effects.is_empty())
+        {
+            schemas.push(Schema::compile(
+                &mut symbols,
+                schemas.len(),
+                action,
+                &|name| changed.contains(name),
+            )?);
         }
         let goal = Compiler::new(&mut symbols, "the goal").query(&problem.goal)?;
         let mut mentioned = vec![false; symbols.object_count()];
@@ -67,18 +84,33 @@ impl Task {
         let can_hold: Vec<bool> = (0..symbols.predicate_count())
             .map(|id| u16::try_from(id).is_ok_and(|id| !initial.relation(id).is_empty()))
             .collect();
-        let can_hold = |id: u16| can_hold[usize::from(id)] || added.contains(symbols.predicate_name(id));
-        schemas.iter_mut().for_each(|schema| schema.drop_impossible(&can_hold));
+        let can_hold =
+            |id: u16| can_hold[usize::from(id)] || added.contains(symbols.predicate_name(id));
+        schemas
+            .iter_mut()
+            .for_each(|schema| schema.drop_impossible(&can_hold));
         let changes = (0..symbols.predicate_count())
-            .map(|id| u16::try_from(id).is_ok_and(|id| changed.contains(symbols.predicate_name(id))))
+            .map(|id| {
+                u16::try_from(id).is_ok_and(|id| changed.contains(symbols.predicate_name(id)))
+            })
             .collect();
-        Ok(Self { symbols, schemas, goal, initial, mentioned, changes })
+        Ok(Self {
+            symbols,
+            schemas,
+            goal,
+            initial,
+            mentioned,
+            changes,
+        })
     }
 
     /// The facts at the start of an episode, and the same as the texts see them.
     #[must_use]
     pub fn start(&self) -> (Facts, TextFacts) {
-        (self.initial.clone(), TextFacts::new(&self.symbols, self.initial.clone()))
+        (
+            self.initial.clone(),
+            TextFacts::new(&self.symbols, self.initial.clone()),
+        )
     }
 
     /// The names of the task.
@@ -89,7 +121,9 @@ impl Task {
 
     /// The names of the actions, in the order of [`Operator::action`].
     pub fn actions(&self) -> impl Iterator<Item = (&str, &[Parameter])> {
-        self.schemas.iter().map(|schema| (schema.name.as_str(), &schema.parameters[..]))
+        self.schemas
+            .iter()
+            .map(|schema| (schema.name.as_str(), &schema.parameters[..]))
     }
 
     /// Whether a first fact speaks of the object. Others exist for the planner only: they have no name in the text.
@@ -126,10 +160,18 @@ impl Task {
     }
 }
 
-fn first_facts(symbols: &mut Symbols, problem: &Problem, mentioned: &mut [bool]) -> Result<Facts, LogicError> {
+fn first_facts(
+    symbols: &mut Symbols,
+    problem: &Problem,
+    mentioned: &mut [bool],
+) -> Result<Facts, LogicError> {
     let mut rows: Vec<Vec<ObjectId>> = vec![Vec::new(); symbols.predicate_count()];
     let mut marks = vec![false; symbols.predicate_count()];
-    for Atom { predicate, arguments } in &problem.init {
+    for Atom {
+        predicate,
+        arguments,
+    } in &problem.init
+    {
         let predicate = usize::from(symbols.intern_predicate(predicate, arguments.len())?);
         if predicate >= rows.len() {
             rows.resize(predicate + 1, Vec::new());
@@ -149,6 +191,9 @@ fn first_facts(symbols: &mut Symbols, problem: &Problem, mentioned: &mut [bool])
 }
 
 fn find(symbols: &Symbols, name: &str) -> Result<ObjectId, LogicError> {
-    let unknown = || LogicError::UnknownName { place: "the first facts".to_owned(), name: name.to_owned() };
+    let unknown = || LogicError::UnknownName {
+        place: "the first facts".to_owned(),
+        name: name.to_owned(),
+    };
     symbols.find_object(name).ok_or_else(unknown)
 }

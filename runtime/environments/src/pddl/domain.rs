@@ -58,14 +58,19 @@ impl Domain {
         if tag != "define" {
             return Err(document.unexpected("(define ...)"));
         }
-        let mut domain = Self { name: named(header, "domain")?, ..Self::default() };
+        let mut domain = Self {
+            name: named(header, "domain")?,
+            ..Self::default()
+        };
         // Predicates first: actions refer to them wherever they stand.
         for section in sections {
             domain.read_declarations(section)?;
         }
         for section in sections {
             if let (":action", rest) = section.tagged("a section")? {
-                domain.actions.push(action(section, rest, &domain.predicates)?);
+                domain
+                    .actions
+                    .push(action(section, rest, &domain.predicates)?);
             }
         }
         Ok(domain)
@@ -80,11 +85,19 @@ impl Domain {
                 for entry in rest {
                     let (name, parameters) = entry.tagged("(PREDICATE PARAMETERS)")?;
                     let parameters = typed_list(parameters)?;
-                    self.predicates.push(Predicate { name: name.to_owned(), parameters });
+                    self.predicates.push(Predicate {
+                        name: name.to_owned(),
+                        parameters,
+                    });
                 }
             }
             ":requirements" | ":functions" | ":action" => {}
-            _ => return Err(PddlError::Unsupported { at: section.at, what: tag.to_owned() }),
+            _ => {
+                return Err(PddlError::Unsupported {
+                    at: section.at,
+                    what: tag.to_owned(),
+                });
+            }
         }
         Ok(())
     }
@@ -98,7 +111,11 @@ pub(super) fn named(header: &Sexpr<'_>, tag: &'static str) -> Result<String, Pdd
     }
 }
 
-fn action(section: &Sexpr<'_>, rest: &[Sexpr<'_>], declared: &[Predicate]) -> Result<Action, PddlError> {
+fn action(
+    section: &Sexpr<'_>,
+    rest: &[Sexpr<'_>],
+    declared: &[Predicate],
+) -> Result<Action, PddlError> {
     let [name, fields @ ..] = rest else {
         return Err(section.unexpected("(:action NAME ...)"));
     };
@@ -116,7 +133,12 @@ fn action(section: &Sexpr<'_>, rest: &[Sexpr<'_>], declared: &[Predicate]) -> Re
             ":parameters" => action.parameters = typed_list(value.list("a list of parameters")?)?,
             ":precondition" => action.precondition = formula(value, declared)?,
             ":effect" => action.effects = effects(value, declared)?,
-            other => return Err(PddlError::Unsupported { at: key.at, what: other.to_owned() }),
+            other => {
+                return Err(PddlError::Unsupported {
+                    at: key.at,
+                    what: other.to_owned(),
+                });
+            }
         }
     }
     Ok(action)

@@ -46,7 +46,9 @@ fn collect(
 ) -> Result<(), PddlError> {
     let (tag, rest) = sexpr.tagged("an effect")?;
     match (tag, rest) {
-        ("and", parts) => parts.iter().try_for_each(|part| collect(part, declared, around, result)),
+        ("and", parts) => parts
+            .iter()
+            .try_for_each(|part| collect(part, declared, around, result)),
         ("forall", [list, part]) => {
             let mut around = around.clone();
             around.forall.extend(variables(list)?);
@@ -54,16 +56,19 @@ fn collect(
         }
         ("when", [condition, part]) => {
             let mut around = around.clone();
-            around.conditions.push(Arc::new(formula(condition, declared)?));
+            around
+                .conditions
+                .push(Arc::new(formula(condition, declared)?));
             collect(part, declared, &around, result)
         }
         ("forall", _) => Err(sexpr.unexpected("(forall (VARIABLES) EFFECT)")),
         ("when", _) => Err(sexpr.unexpected("(when CONDITION EFFECT)")),
         // Costs change nothing that a player sees.
         ("increase", _) => Ok(()),
-        ("decrease" | "assign" | "scale-up" | "scale-down", _) => {
-            Err(PddlError::Unsupported { at: sexpr.at, what: tag.to_owned() })
-        }
+        ("decrease" | "assign" | "scale-up" | "scale-down", _) => Err(PddlError::Unsupported {
+            at: sexpr.at,
+            what: tag.to_owned(),
+        }),
         ("not", [part]) => {
             result.push(effect(declared_atom(part, declared)?, false, around));
             Ok(())
@@ -76,5 +81,10 @@ fn collect(
 }
 
 fn effect(atom: Atom, adds: bool, around: &Around) -> Effect {
-    Effect { forall: around.forall.clone(), conditions: around.conditions.clone(), atom, adds }
+    Effect {
+        forall: around.forall.clone(),
+        conditions: around.conditions.clone(),
+        atom,
+        adds,
+    }
 }

@@ -22,7 +22,9 @@ impl fmt::Display for Position {
 #[non_exhaustive]
 pub enum PddlError {
     /// The text is longer than the limit.
-    #[error("the text has {bytes} bytes and the limit is {limit}; raise `Limits::max_bytes` if it can be trusted")]
+    #[error(
+        "the text has {bytes} bytes and the limit is {limit}; raise `Limits::max_bytes` if it can be trusted"
+    )]
     TooLarge {
         /// Length of the text.
         bytes: usize,
@@ -38,7 +40,9 @@ pub enum PddlError {
         limit: usize,
     },
     /// The text has more words and lists than the limit.
-    #[error("{at}: more than {limit} words and lists; raise `Limits::max_nodes` if the text can be trusted")]
+    #[error(
+        "{at}: more than {limit} words and lists; raise `Limits::max_nodes` if the text can be trusted"
+    )]
     TooMany {
         /// Where counting stopped.
         at: Position,
@@ -96,7 +100,9 @@ pub enum PddlError {
         found: usize,
     },
     /// The problem belongs to another domain.
-    #[error("the problem is of domain `{problem}` and the domain is called `{domain}`; give both of one game")]
+    #[error(
+        "the problem is of domain `{problem}` and the domain is called `{domain}`; give both of one game"
+    )]
     OtherDomain {
         /// Name in the problem.
         problem: String,

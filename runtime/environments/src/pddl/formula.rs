@@ -45,7 +45,11 @@ pub(super) fn formula(sexpr: &Sexpr<'_>, declared: &[Predicate]) -> Result<Formu
         return Ok(Formula::always());
     }
     let (tag, rest) = sexpr.tagged("a condition")?;
-    let parts = || rest.iter().map(|part| formula(part, declared)).collect::<Result<Vec<_>, _>>();
+    let parts = || {
+        rest.iter()
+            .map(|part| formula(part, declared))
+            .collect::<Result<Vec<_>, _>>()
+    };
     match tag {
         "and" => Ok(Formula::And(parts()?)),
         "or" => Ok(Formula::Or(parts()?)),
@@ -64,13 +68,18 @@ pub(super) fn formula(sexpr: &Sexpr<'_>, declared: &[Predicate]) -> Result<Formu
             [list, part] => {
                 let names = variables(list)?;
                 let part = Box::new(formula(part, declared)?);
-                Ok(if tag == "exists" { Formula::Exists(names, part) } else { Formula::Forall(names, part) })
+                Ok(if tag == "exists" {
+                    Formula::Exists(names, part)
+                } else {
+                    Formula::Forall(names, part)
+                })
             }
             _ => Err(sexpr.unexpected("(exists|forall (VARIABLES) CONDITION)")),
         },
-        "<" | ">" | "<=" | ">=" | "preference" => {
-            Err(PddlError::Unsupported { at: sexpr.at, what: tag.to_owned() })
-        }
+        "<" | ">" | "<=" | ">=" | "preference" => Err(PddlError::Unsupported {
+            at: sexpr.at,
+            what: tag.to_owned(),
+        }),
         _ => Ok(Formula::Atom(declared_atom(sexpr, declared)?)),
     }
 }
@@ -81,21 +90,36 @@ pub(super) fn declared_atom(sexpr: &Sexpr<'_>, declared: &[Predicate]) -> Result
     let expected = if atom.predicate == "=" {
         2
     } else {
-        let predicate = declared.iter().find(|predicate| predicate.name == atom.predicate);
-        let unknown = || PddlError::UndeclaredPredicate { at: sexpr.at, name: atom.predicate.clone() };
+        let predicate = declared
+            .iter()
+            .find(|predicate| predicate.name == atom.predicate);
+        let unknown = || PddlError::UndeclaredPredicate {
+            at: sexpr.at,
+            name: atom.predicate.clone(),
+        };
         predicate.ok_or_else(unknown)?.parameters.len()
     };
     if atom.arguments.len() == expected {
         Ok(atom)
     } else {
         let found = atom.arguments.len();
-        Err(PddlError::WrongArity { at: sexpr.at, name: atom.predicate, expected, found })
+        Err(PddlError::WrongArity {
+            at: sexpr.at,
+            name: atom.predicate,
+            expected,
+            found,
+        })
     }
 }
 
 /// Reads an atom without asking whether its predicate is declared.
 pub(super) fn atom(sexpr: &Sexpr<'_>) -> Result<Atom, PddlError> {
     let (predicate, rest) = sexpr.tagged("a predicate")?;
-    let arguments = rest.iter().map(|item| item.word("a variable or an object").map(str::to_owned));
-    Ok(Atom { predicate: predicate.to_owned(), arguments: arguments.collect::<Result<_, _>>()? })
+    let arguments = rest
+        .iter()
+        .map(|item| item.word("a variable or an object").map(str::to_owned));
+    Ok(Atom {
+        predicate: predicate.to_owned(),
+        arguments: arguments.collect::<Result<_, _>>()?,
+    })
 }

@@ -23,13 +23,21 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, offset: 0, line: 1, line_start: 0 }
+        Self {
+            text,
+            offset: 0,
+            line: 1,
+            line_start: 0,
+        }
     }
 
     /// The place of the next byte.
     pub(super) fn position(&self) -> Position {
         let column = u32::try_from(self.offset - self.line_start + 1).unwrap_or(u32::MAX);
-        Position { line: self.line, column }
+        Position {
+            line: self.line,
+            column,
+        }
     }
 
     /// The next token and its place, or `None` at the end.

@@ -55,7 +55,10 @@ impl Problem {
             (":domain", [name]) => {
                 let name = name.word("the name of the domain")?;
                 if name != domain.name {
-                    return Err(PddlError::OtherDomain { problem: name.to_owned(), domain: domain.name.clone() });
+                    return Err(PddlError::OtherDomain {
+                        problem: name.to_owned(),
+                        domain: domain.name.clone(),
+                    });
                 }
             }
             (":objects", items) => self.objects.extend(typed_list(items)?),
@@ -65,7 +68,12 @@ impl Problem {
             }
             (":goal", [goal]) => self.goal = formula(goal, &domain.predicates)?,
             (":requirements" | ":metric", _) => {}
-            _ => return Err(PddlError::Unsupported { at: section.at, what: tag.to_owned() }),
+            _ => {
+                return Err(PddlError::Unsupported {
+                    at: section.at,
+                    what: tag.to_owned(),
+                });
+            }
         }
         Ok(())
     }

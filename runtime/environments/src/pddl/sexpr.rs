@@ -16,7 +16,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_bytes: 16 << 20, max_depth: 64, max_nodes: 2_000_000 }
+        Self {
+            max_bytes: 16 << 20,
+            max_depth: 64,
+            max_nodes: 2_000_000,
+        }
     }
 }
 
@@ -51,8 +55,14 @@ impl<'a> Sexpr<'a> {
     }
 
     /// A list whose first item is a word: that word and the rest.
-    pub(super) fn tagged(&self, expected: &'static str) -> Result<(&'a str, &[Sexpr<'a>]), PddlError> {
-        let (first, rest) = self.list(expected)?.split_first().ok_or_else(|| self.unexpected(expected))?;
+    pub(super) fn tagged(
+        &self,
+        expected: &'static str,
+    ) -> Result<(&'a str, &[Sexpr<'a>]), PddlError> {
+        let (first, rest) = self
+            .list(expected)?
+            .split_first()
+            .ok_or_else(|| self.unexpected(expected))?;
         Ok((first.word(expected)?, rest))
     }
 
@@ -63,14 +73,21 @@ impl<'a> Sexpr<'a> {
             Node::List(items) if items.is_empty() => "an empty list".to_owned(),
             Node::List(_) => "a list".to_owned(),
         };
-        PddlError::Expected { at: self.at, expected, found }
+        PddlError::Expected {
+            at: self.at,
+            expected,
+            found,
+        }
     }
 }
 
 /// Reads the one list that a PDDL document is. The text is expected in lower case already.
 pub(super) fn read<'a>(text: &'a str, limits: &Limits) -> Result<Sexpr<'a>, PddlError> {
     if text.len() > limits.max_bytes {
-        return Err(PddlError::TooLarge { bytes: text.len(), limit: limits.max_bytes });
+        return Err(PddlError::TooLarge {
+            bytes: text.len(),
+            limit: limits.max_bytes,
+        });
     }
     let mut lexer = Lexer::new(text);
     let mut open: Vec<(Position, Vec<Sexpr<'a>>)> = Vec::new();
@@ -78,40 +95,68 @@ pub(super) fn read<'a>(text: &'a str, limits: &Limits) -> Result<Sexpr<'a>, Pddl
     while let Some((at, token)) = lexer.next_token()? {
         nodes += 1;
         if nodes > limits.max_nodes {
-            return Err(PddlError::TooMany { at, limit: limits.max_nodes });
+            return Err(PddlError::TooMany {
+                at,
+                limit: limits.max_nodes,
+            });
         }
         match token {
             Token::Open if open.len() >= limits.max_depth => {
-                return Err(PddlError::TooDeep { at, limit: limits.max_depth });
+                return Err(PddlError::TooDeep {
+                    at,
+                    limit: limits.max_depth,
+                });
             }
             Token::Open => open.push((at, Vec::new())),
             Token::Close => {
                 let Some((at, items)) = open.pop() else {
-                    return Err(PddlError::Expected { at, expected: "`(`", found: "`)`".to_owned() });
+                    return Err(PddlError::Expected {
+                        at,
+                        expected: "`(`",
+                        found: "`)`".to_owned(),
+                    });
                 };
-                let list = Sexpr { at, node: Node::List(items) };
+                let list = Sexpr {
+                    at,
+                    node: Node::List(items),
+                };
                 match open.last_mut() {
                     Some((_, parent)) => parent.push(list),
                     None => return end(&mut lexer).map(|()| list),
                 }
             }
             Token::Word(word) => match open.last_mut() {
-                Some((_, parent)) => parent.push(Sexpr { at, node: Node::Word(word) }),
-                None => return Err(PddlError::Expected { at, expected: "`(`", found: format!("`{word}`") }),
+                Some((_, parent)) => parent.push(Sexpr {
+                    at,
+                    node: Node::Word(word),
+                }),
+                None => {
+                    return Err(PddlError::Expected {
+                        at,
+                        expected: "`(`",
+                        found: format!("`{word}`"),
+                    });
+                }
             },
         }
     }
     Err(match open.pop() {
         Some((at, _)) => PddlError::Unclosed { at },
-        None => PddlError::Expected { at: lexer.position(), expected: "`(define ...)`", found: "nothing".to_owned() },
+        None => PddlError::Expected {
+            at: lexer.position(),
+            expected: "`(define ...)`",
+            found: "nothing".to_owned(),
+        },
     })
 }
 
 fn end(lexer: &mut Lexer<'_>) -> Result<(), PddlError> {
     match lexer.next_token()? {
         None => Ok(()),
-        Some((at, _)) => {
-            Err(PddlError::Expected { at, expected: "the end of the text", found: "more of it".to_owned() })
-        }
+        Some((at, _)) => Err(PddlError::Expected {
+            at,
+            expected: "the end of the text",
+            found: "more of it".to_owned(),
+        }),
     }
 }

@@ -20,7 +20,10 @@ pub(super) fn typed_list(items: &[Sexpr<'_>]) -> Result<Vec<Typed>, PddlError> {
     while let Some(item) = items.next() {
         let word = item.word("a name")?;
         if word != "-" {
-            result.push(Typed { name: word.to_owned(), kind: "object".to_owned() });
+            result.push(Typed {
+                name: word.to_owned(),
+                kind: "object".to_owned(),
+            });
             continue;
         }
         let Some(kind) = items.next() else {
@@ -42,7 +45,10 @@ const MAX_VARIABLES: usize = 64;
 pub(super) fn variables(list: &Sexpr<'_>) -> Result<Vec<Typed>, PddlError> {
     let variables = typed_list(list.list("a list of variables")?)?;
     if variables.len() > MAX_VARIABLES {
-        return Err(PddlError::TooMany { at: list.at, limit: MAX_VARIABLES });
+        return Err(PddlError::TooMany {
+            at: list.at,
+            limit: MAX_VARIABLES,
+        });
     }
     Ok(variables)
 }
