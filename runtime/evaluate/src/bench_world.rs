@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use stride_agent::environment::{Environment, EnvironmentError};
 
-use crate::error::EvalError;
+use crate::error::{EvalError, chain};
 use crate::statistics::Spread;
 use crate::stop::Stop;
 use crate::table::Table;
@@ -87,11 +87,7 @@ pub fn bench(
         let rng = ChaCha8Rng::seed_from_u64(seed);
         exercise(games, index, plan.steps, rng, &mut loads, &mut steps).map_err(|source| {
             EvalError::Episode {
-                message: format!(
-                    "{}: {}",
-                    games.label(index).id,
-                    crate::episode::chain(&source)
-                ),
+                message: format!("{}: {}", games.label(index).id, chain(&source)),
             }
         })?;
         played();

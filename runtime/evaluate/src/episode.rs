@@ -10,6 +10,7 @@ use stride_agent::recorder::Recorder;
 use stride_agent::transition::{EndKind, Source, Transition};
 use stride_firmware_config::level::PolicyLevel;
 
+use crate::error::chain;
 use crate::meter::{Meter, StepCost};
 use crate::world::GameLabel;
 
@@ -177,21 +178,6 @@ pub fn measure<P: Policy + ?Sized>(
         costs: meter.into_steps(),
     };
     (episode, transitions)
-}
-
-/// An error and what caused it, in one line; a cause whose text the line already holds is not said twice.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use stride_environments::alfworld::{ReplayError, TranscriptError};
 
+use crate::profile::ProfileFileError;
 use crate::world::WorldError;
 
 /// Why an evaluation stopped. A lost or broken episode is a result, not an error.
@@ -25,6 +26,9 @@ pub enum EvalError {
     /// The world could not be opened.
     #[error(transparent)]
     World(#[from] WorldError),
+    /// A device profile was refused.
+    #[error(transparent)]
+    Profile(#[from] ProfileFileError),
     /// An episode broke while it was shown.
     #[error("{message}")]
     Episode {
@@ -59,4 +63,19 @@ impl EvalError {
         let path = path.to_owned();
         move |source| Self::File { path, source }
     }
+}
+
+/// An error and what caused it, in one line; a cause whose text the line already holds is not said twice.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let said = inner.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = inner.source();
+    }
+    text
 }

@@ -7,6 +7,9 @@
 //! | [`run`] | `stride-eval run`: many episodes, one table |
 //! | [`replay`] | `stride-eval replay`: recorded games of the official engine, played again |
 //! | [`bench_world`] | `stride-eval bench-world`: load and step times of a world |
+//! | [`policy`] | GGUF policies: the only module that knows the engine |
+//! | [`profile`] | device profiles, to play under a board's limits |
+//! | [`record`], [`output`] | transition files, JSON reports |
 //! | [`episode`] | one measured episode |
 //! | [`meter`] | what each step cost |
 //! | [`trace`] | the events of an episode as text |
@@ -14,7 +17,7 @@
 //! | [`stop`] | a wish to stop early |
 //! | [`error`] | why an evaluation could not be made |
 //!
-//! Everything but the module that loads a GGUF file works with any [`Policy`](stride_agent::policy::Policy), so it is tested without a model.
+//! Everything but [`policy`] works with any [`Policy`](stride_agent::policy::Policy), so it is tested without a model.
 #![forbid(unsafe_code)]
 
 pub mod bench_world;
@@ -22,7 +25,11 @@ pub mod episode;
 pub mod error;
 pub mod memory;
 pub mod meter;
+pub mod output;
 pub mod play;
+pub mod policy;
+pub mod profile;
+pub mod record;
 pub mod replay;
 pub mod run;
 pub mod statistics;

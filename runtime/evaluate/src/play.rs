@@ -9,8 +9,7 @@ use stride_agent::event::{Event, Observer};
 use stride_agent::policy::Policy;
 use stride_agent::transition::EndKind;
 
-use crate::episode::chain;
-use crate::error::EvalError;
+use crate::error::{EvalError, chain};
 use crate::meter::Meter;
 use crate::style::{Colour, Style};
 use crate::trace::Trace;

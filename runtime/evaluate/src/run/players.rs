@@ -10,7 +10,7 @@ use stride_agent::transition::Transition;
 
 use super::{Plan, Sink};
 use crate::episode::{self, Episode};
-use crate::error::EvalError;
+use crate::error::{EvalError, chain};
 use crate::stop::Stop;
 use crate::world::Games;
 
@@ -89,7 +89,7 @@ impl Table<'_> {
         let label = &self.games.label(index);
         match self.games.open(index) {
             Ok(mut world) => episode::measure(label, &mut *world, policy, &self.plan.rules),
-            Err(error) => (Episode::broken(label, episode::chain(&error)), Vec::new()),
+            Err(error) => (Episode::broken(label, chain(&error)), Vec::new()),
         }
     }
 }

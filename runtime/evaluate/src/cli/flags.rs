@@ -1,0 +1,113 @@
+//! Flags that several subcommands share.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use stride_agent::agent::Limits;
+use stride_evaluate::policy::PolicyOptions;
+use stride_evaluate::profile::{limits, read_profile};
+use stride_evaluate::run::selection::Selection;
+use stride_firmware_config::profile::DeviceProfile;
+
+/// Most threads that are used unless asked for: small policies gain nothing from more.
+const THREADS: usize = 4;
+
+/// The policy, and how it is asked.
+#[derive(Debug, Args)]
+pub struct PolicyFlags {
+    /// The policy: a GGUF file written by stride-convert
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+
+    /// Decode actions along verb templates filled with the names that stand in the frame
+    ///
+    /// Nothing but the frame is consulted: no list of admissible actions, no memory. See docs/engine.md.
+    #[arg(long)]
+    constrain: bool,
+
+    /// Sample at this temperature instead of taking the likeliest token
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature)]
+    temperature: f32,
+
+    /// CPU threads of each engine [default: the cores shared among the jobs, at most 4]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroU32>,
+
+    /// Play under the limits of a device: a shipped board (raspberry-pi-5, jetson-orin-nano, gateway-x86-2core, arm-512mb)
+    /// or a TOML file
+    #[arg(long, value_name = "BOARD|FILE")]
+    profile: Option<String>,
+}
+
+/// The policy flags, read and checked.
+pub struct PolicySetup {
+    /// How the policy is loaded.
+    pub options: PolicyOptions,
+    /// The agent's limits.
+    pub limits: Limits,
+}
+
+impl PolicyFlags {
+    /// Reads the profile and settles every option, for `jobs` engines at the same time.
+    pub fn settle(self, seed: u64, jobs: usize) -> Result<PolicySetup> {
+        let profile = self.profile.as_deref().map(read_profile).transpose()?;
+        let cores = available_parallelism().map_or(1, usize::from);
+        let share = u32::try_from((cores / jobs).clamp(1, THREADS)).unwrap_or(1);
+        let threads = self
+            .threads
+            .or_else(|| NonZeroU32::new(profile.as_ref()?.inference.threads))
+            .or_else(|| NonZeroU32::new(share))
+            .context("the number of threads is 0")?;
+        Ok(PolicySetup {
+            limits: profile.as_ref().map_or_else(Limits::default, limits),
+            options: PolicyOptions {
+                path: self.policy,
+                threads,
+                profile: profile.map(|profile: DeviceProfile| Box::new(profile)),
+                constrain: self.constrain,
+                temperature: self.temperature,
+                seed,
+            },
+        })
+    }
+}
+
+fn temperature(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
+        _ => Err("a number from 0 is expected".into()),
+    }
+}
+
+/// Which of a world's games.
+#[derive(Debug, Args)]
+pub struct SelectionFlags {
+    /// Only the first N games, in the order of their paths (ALFWorld) or seeds (household)
+    #[arg(long, value_name = "N", conflicts_with = "sample")]
+    games: Option<usize>,
+
+    /// Only a random sample of N games, the same for the same --seed
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
+
+    /// Seed of the sample, and of the sampling when --temperature is set
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl SelectionFlags {
+    /// What the flags select.
+    pub fn selection(&self) -> Selection {
+        match (self.games, self.sample) {
+            (Some(count), _) => Selection::First(count),
+            (None, Some(count)) => Selection::Sample {
+                count,
+                seed: self.seed,
+            },
+            (None, None) => Selection::All,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The command line: one file per subcommand, each makes objects of its flags and calls one function of the library.
+
+mod bench_world;
+mod flags;
+mod play;
+mod progress;
+mod replay;
+mod run;
+mod signal;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Evaluates step-level policies offline: plays one game, measures many, and checks the worlds themselves.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stride-eval",
+    version,
+    after_long_help = WORLDS,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play one episode as a readable trace
+    Play(play::Play),
+    /// Play many episodes and print success, cost and memory as a table
+    Run(run::Run),
+    /// Replay transcripts of the official ALFWorld engine and compare every text
+    Replay(replay::Replay),
+    /// Measure how long a world takes to load a game and to answer a step
+    BenchWorld(bench_world::BenchWorld),
+}
+
+impl Arguments {
+    /// Does what was asked; the answer is whether the result is a good one (exit code 0) or not (1).
+    pub fn execute(self) -> Result<bool> {
+        match self.command {
+            Command::Play(play) => play.execute(),
+            Command::Run(run) => run.execute(),
+            Command::Replay(replay) => replay.execute(),
+            Command::BenchWorld(bench) => bench.execute(),
+        }
+    }
+}
+
+/// How worlds are named, for the help texts.
+pub const WORLDS: &str = "\
+Worlds:
+  household:SEED          one game of the bundled household world
+  household:FROM..TO      its games FROM to TO-1
+  alfworld:PATH           every game of an ALFWorld data set
+  alfworld:PATH:SPLIT     one split of it: train, valid_seen or valid_unseen
+  alfworld:PATH#GAME      one game: its path, or a part of its path that no other game has
+  PATH is a folder, a .tar.zst of it (read in memory, nothing is unpacked), or empty for $ALFWORLD_DATA.
+
+Exit codes: 0 ok; 1 lost, mismatches, a broken or partial run, or an error; 2 wrong usage.";

@@ -1,0 +1,132 @@
+//! GGUF policies: the only module that knows the engine.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use stride_engine::{ActionTemplates, EngineOptions, KvType, LlamaPolicy, PerLevel, Sampling};
+use stride_firmware_config::profile::{self, DeviceProfile};
+
+use crate::error::EvalError;
+use crate::run::report::PolicyFile;
+
+/// Which policy is evaluated, and how it is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyOptions {
+    /// The GGUF file.
+    pub path: PathBuf,
+    /// CPU threads of one engine.
+    pub threads: NonZeroU32,
+    /// Context, batch, GPU layers, number type of the KV cache and utterance caps of a device; `None` for the engine's
+    /// defaults.
+    pub profile: Option<Box<DeviceProfile>>,
+    /// Decode low-level utterances along verb templates filled with names of the frame.
+    pub constrain: bool,
+    /// Sampling temperature of all levels; 0 is greedy.
+    pub temperature: f32,
+    /// Seed of the sampling.
+    pub seed: u64,
+}
+
+impl PolicyOptions {
+    /// Loads the policy. Several may be loaded from one file; they share its pages.
+    ///
+    /// # Errors
+    /// When the file is missing, damaged or no policy, or memory does not suffice.
+    pub fn load(&self) -> Result<LlamaPolicy, EvalError> {
+        let sampling = if self.temperature > 0.0 {
+            Sampling::Seeded {
+                seed: self.seed,
+                temperature: PerLevel::all(self.temperature),
+            }
+        } else {
+            Sampling::Greedy
+        };
+        let mut options = EngineOptions {
+            threads: self.threads,
+            sampling,
+            constraint: self.constrain.then(ActionTemplates::default),
+            ..EngineOptions::default()
+        };
+        if let Some(profile) = &self.profile {
+            under_profile(&mut options, profile);
+        }
+        LlamaPolicy::load(&self.path, options).map_err(EvalError::policy)
+    }
+
+    /// Size and hash of the file, for reports.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn describe(&self) -> Result<PolicyFile, EvalError> {
+        let (bytes, sha256) = digest(&self.path).map_err(EvalError::file(&self.path))?;
+        Ok(PolicyFile {
+            path: self.path.display().to_string(),
+            bytes,
+            sha256,
+        })
+    }
+}
+
+/// What a profile says about the engine. A profile that was checked holds no zero where the engine wants none.
+fn under_profile(options: &mut EngineOptions, profile: &DeviceProfile) {
+    let (run, capacities) = (&profile.inference, &profile.capacities);
+    options.context_tokens = NonZeroU32::new(run.context_tokens);
+    options.batch_tokens = NonZeroU32::new(run.batch_tokens).unwrap_or(options.batch_tokens);
+    options.gpu_layers = run.gpu_layers;
+    options.kv_type = match run.kv {
+        profile::KvType::F16 => KvType::F16,
+        profile::KvType::Q8_0 => KvType::Q8_0,
+        _ => KvType::F32,
+    };
+    options.utterance_caps = PerLevel {
+        high: capacities.high_tokens,
+        low: capacities.low_tokens,
+        progress: capacities.progress_tokens,
+    };
+}
+
+fn digest(path: &Path) -> io::Result<(u64, String)> {
+    let mut hasher = Sha256::new();
+    let bytes = io::copy(&mut BufReader::new(File::open(path)?), &mut hasher)?;
+    let hash = hasher.finalize();
+    Ok((
+        bytes,
+        hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(path: &Path) -> PolicyOptions {
+        PolicyOptions {
+            path: path.to_owned(),
+            threads: NonZeroU32::MIN,
+            profile: None,
+            constrain: true,
+            temperature: 0.0,
+            seed: 0,
+        }
+    }
+
+    #[test]
+    fn describes_a_file_by_its_hash() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let file = options(&path).describe().unwrap();
+        assert_eq!(file.bytes, std::fs::metadata(&path).unwrap().len());
+        assert_eq!(file.sha256.len(), 64);
+    }
+
+    #[test]
+    fn refuses_what_is_no_policy() {
+        let missing = options(Path::new("/nonexistent/policy.gguf"));
+        let error = missing.describe().unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/policy.gguf"), "{error}");
+        let text = options(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
+        assert!(matches!(text.load(), Err(EvalError::Policy(_))));
+    }
+}

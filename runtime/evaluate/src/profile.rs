@@ -1,0 +1,121 @@
+//! Device profiles: what a board would do with the same policy.
+
+use std::path::{Path, PathBuf};
+
+use stride_agent::agent::Limits;
+use stride_firmware_config::boards;
+use stride_firmware_config::profile::DeviceProfile;
+
+/// Why a profile was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileFileError {
+    /// Neither a shipped board nor a readable file.
+    #[error(
+        "profile {}: {source} (it is no shipped board either; those are {})",
+        path.display(),
+        boards::names().collect::<Vec<_>>().join(", ")
+    )]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not TOML, or keys and values that a profile does not have.
+    #[error("profile {}: {source}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said; it names line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// Values that do not work, all of them.
+    #[error("profile {}: {}", path.display(), problems.join("; "))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// One message for each problem; each names its field.
+        problems: Vec<String>,
+    },
+}
+
+/// Reads the shipped profile of this name, or else the TOML file at this path, and checks it.
+///
+/// # Errors
+/// When it is neither, does not parse, or holds values that do not work; all problems are listed.
+pub fn read_profile(name: &str) -> Result<DeviceProfile, ProfileFileError> {
+    let path = Path::new(name);
+    let text = match boards::find(name) {
+        Some(shipped) => shipped.to_owned(),
+        None => std::fs::read_to_string(path).map_err(|source| ProfileFileError::Read {
+            path: path.to_owned(),
+            source,
+        })?,
+    };
+    let profile: DeviceProfile =
+        toml::from_str(&text).map_err(|source| ProfileFileError::Parse {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+    let mut problems = Vec::new();
+    profile.problems(|problem| problems.push(problem.to_string()));
+    if problems.is_empty() {
+        Ok(profile)
+    } else {
+        Err(ProfileFileError::Invalid {
+            path: path.to_owned(),
+            problems,
+        })
+    }
+}
+
+/// The agent's limits under a profile; the action sent in place of malformed utterances is that of [`Limits::default`].
+#[must_use]
+pub fn limits(profile: &DeviceProfile) -> Limits {
+    let capacities = &profile.capacities;
+    Limits {
+        task: capacities.task,
+        scene: capacities.scene,
+        observation: capacities.observation,
+        subtask: capacities.subtask,
+        progress: capacities.progress,
+        completed: capacities.completed,
+        actions_per_subtask: profile.limits.actions_per_subtask,
+        repeats: profile.limits.repeats,
+        ..Limits::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, text).unwrap();
+        let path = file.path().to_str().unwrap();
+        read_profile(path).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn shipped_boards_are_found_by_name() {
+        for board in boards::names() {
+            let profile = read_profile(board).unwrap();
+            assert_eq!(limits(&profile).task, profile.capacities.task);
+        }
+    }
+
+    #[test]
+    fn problems_are_named() {
+        assert!(refused("[inference]\nthreads = \"two\"").contains("line 2"));
+        assert!(refused("colour = \"red\"").contains("colour"));
+        let both = refused("name = \"\"\n[inference]\nthreads = 0");
+        assert!(
+            both.contains("name:") && both.contains("inference.threads = 0"),
+            "{both}"
+        );
+        let missing = read_profile("no-such-board").unwrap_err().to_string();
+        assert!(missing.contains("raspberry-pi-5"), "{missing}");
+    }
+}
