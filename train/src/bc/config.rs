@@ -1,0 +1,232 @@
+//! Settings of a behaviour-cloning run, as TOML.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, TrainError};
+use crate::model::packed::LossWeights;
+use crate::model::shape::ModelShape;
+use crate::optimizer::OptimizerConfig;
+
+/// All settings. Every field has a default; unknown fields are refused.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BcConfig {
+    /// How long, how much at once, how often to look.
+    pub run: RunConfig,
+    /// Sizes of the network.
+    pub model: ModelShape,
+    /// The vocabulary.
+    pub tokenizer: TokenizerConfig,
+    /// What is learnt from.
+    pub data: DataConfig,
+    /// Weights of the loss.
+    pub loss: LossConfig,
+    /// The optimizer and its schedule.
+    pub optimizer: OptimizerConfig,
+}
+
+/// How long, how much at once, how often to look.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunConfig {
+    /// Seed of the weights, the order of samples and their renumbering. Default 0.
+    pub seed: u64,
+    /// Optimizer steps. Default 4000.
+    pub steps: u64,
+    /// Tokens of one optimizer step. Default 8192.
+    pub batch_tokens: usize,
+    /// Tokens that one thread handles at once; a batch is cut into pieces of about this size, whose gradients are
+    /// accumulated in a fixed order. Bounds the memory; the result does not depend on the number of threads.
+    /// Default 1024.
+    pub micro_tokens: usize,
+    /// Threads; 0 takes one per core. Default 0.
+    pub threads: usize,
+    /// Steps between lines of the metrics. Default 20.
+    pub log_every: u64,
+    /// Steps between evaluations on the held-out games. Default 500.
+    pub eval_every: u64,
+    /// Held-out samples of each level that an evaluation looks at. Default 400.
+    pub eval_samples: usize,
+    /// Steps between games played in the loop, where the caller has wired worlds; 0 never. Default 0.
+    pub success_every: u64,
+    /// Steps between checkpoints. Default 200.
+    pub save_every: u64,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            steps: 4000,
+            batch_tokens: 8192,
+            micro_tokens: 1024,
+            threads: 0,
+            log_every: 20,
+            eval_every: 500,
+            eval_samples: 400,
+            success_every: 0,
+            save_every: 200,
+        }
+    }
+}
+
+/// The vocabulary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenizerConfig {
+    /// Tokens at most, when a vocabulary is trained for the run. Default 1536.
+    pub vocab_size: usize,
+}
+
+impl Default for TokenizerConfig {
+    fn default() -> Self {
+        Self { vocab_size: 1536 }
+    }
+}
+
+/// What is learnt from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// Share of games held out. Default 0.02.
+    pub held_out: f64,
+    /// Objects of a sample get other numbers every time it is seen, so that they must be copied. Default false.
+    pub renumber: bool,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            held_out: 0.02,
+            renumber: false,
+        }
+    }
+}
+
+/// Weights of the loss: the mean over all tokens, weighted by these.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LossConfig {
+    /// A token of the frame, beside 1 for a token of the utterance; 0 leaves frames out. Default 0.1.
+    pub frame: f32,
+    /// The high level. Default 1.
+    pub high: f32,
+    /// The low level. Default 1.
+    pub low: f32,
+    /// The progress level. Default 1.
+    pub progress: f32,
+}
+
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self {
+            frame: 0.1,
+            high: 1.0,
+            low: 1.0,
+            progress: 1.0,
+        }
+    }
+}
+
+impl LossConfig {
+    /// The weights as the batches take them.
+    #[must_use]
+    pub const fn weights(&self) -> LossWeights {
+        LossWeights {
+            frame: self.frame,
+            levels: [self.high, self.low, self.progress],
+        }
+    }
+}
+
+impl BcConfig {
+    /// Reads settings from a TOML file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, does not parse, or names an unknown setting.
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(TrainError::io(path))?;
+        toml::from_str(&text).map_err(|source| TrainError::ConfigFile {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    /// The settings as TOML, defaults included.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("settings are plain tables of numbers and flags")
+    }
+
+    /// Refuses impossible settings.
+    ///
+    /// # Errors
+    /// Names the first setting that is out of range.
+    pub fn validate(&self) -> Result<()> {
+        self.model.validate()?;
+        let positive = |field, value: u64| {
+            if value == 0 {
+                return Err(TrainError::Config {
+                    field,
+                    reason: "must be positive".into(),
+                });
+            }
+            Ok(())
+        };
+        positive("run.steps", self.run.steps)?;
+        positive("run.batch_tokens", self.run.batch_tokens as u64)?;
+        positive("run.micro_tokens", self.run.micro_tokens as u64)?;
+        positive("run.log_every", self.run.log_every)?;
+        positive("run.eval_every", self.run.eval_every)?;
+        positive("run.save_every", self.run.save_every)?;
+        let ranged = |field, value: f64, low: f64, high: f64| {
+            if !(low..=high).contains(&value) {
+                return Err(TrainError::Config {
+                    field,
+                    reason: format!("{value} is not between {low} and {high}"),
+                });
+            }
+            Ok(())
+        };
+        let optimizer = &self.optimizer;
+        ranged("data.held_out", self.data.held_out, 0.0, 0.9)?;
+        ranged("optimizer.lr", optimizer.lr, 0.0, 1.0)?;
+        ranged("optimizer.final_lr_share", optimizer.final_lr_share, 0.0, 1.0)?;
+        ranged("optimizer.beta1", optimizer.beta1, 0.0, 0.999_999)?;
+        ranged("optimizer.beta2", optimizer.beta2, 0.0, 0.999_999)?;
+        ranged("optimizer.weight_decay", optimizer.weight_decay, 0.0, 10.0)?;
+        ranged("optimizer.ema_decay", optimizer.ema_decay, 0.0, 0.999_999)?;
+        for (field, weight) in [
+            ("loss.frame", self.loss.frame),
+            ("loss.high", self.loss.high),
+            ("loss.low", self.loss.low),
+            ("loss.progress", self.loss.progress),
+        ] {
+            ranged(field, weight.into(), 0.0, 1000.0)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_survive_toml() {
+        let config = BcConfig::default();
+        config.validate().unwrap();
+        assert_eq!(toml::from_str::<BcConfig>(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn unknown_and_impossible_settings_are_named() {
+        let error = toml::from_str::<BcConfig>("[run]\nstep = 3").unwrap_err();
+        assert!(error.to_string().contains("step"));
+        let mut config = BcConfig::default();
+        config.optimizer.lr = -1.0;
+        assert!(config.validate().unwrap_err().to_string().contains("optimizer.lr"));
+    }
+}

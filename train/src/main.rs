@@ -1,0 +1,207 @@
+//! `stride-train`: trains a vocabulary and a policy from transition files, and exports checkpoints.
+
+mod console;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use console::Console;
+use stride_train::bc::config::BcConfig;
+use stride_train::bc::run::{self, Ending, RunHooks, RunOptions};
+use stride_train::data;
+use stride_train::tokenizer;
+use stride_train::tokens::FrameTokenizer;
+
+/// Trains the policies of Stride from augmented step-level transitions.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a byte-level BPE vocabulary on the texts of transition files.
+    Tokenizer(TokenizerArgs),
+    /// Behaviour cloning of the three levels.
+    ///
+    /// The run's folder gets `last.safetensors` (resumable state), `best.safetensors` (weights with the best held-out
+    /// exact match), `tokenizer.json`, `config.toml`, `metrics.jsonl` and `loss.html`. Ctrl-C and SIGTERM save and stop.
+    Bc(Box<BcArgs>),
+    /// Turn a run's weights into a checkpoint folder (config.json, tokenizer.json, model.safetensors, stride.json).
+    Export(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+struct TokenizerArgs {
+    /// Transition files (JSON Lines, plain or .zst).
+    #[arg(long, required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// Where to write the vocabulary.
+    #[arg(short, long, default_value = "tokenizer.json")]
+    out: PathBuf,
+    /// Tokens at most, markers included.
+    #[arg(long, default_value_t = 1536)]
+    vocab_size: usize,
+    /// Leave out the games that training with this held-out share would hold out.
+    #[arg(long, default_value_t = 0.02)]
+    held_out: f64,
+}
+
+#[derive(Debug, Args)]
+struct BcArgs {
+    /// Settings (TOML); without it the defaults, or with --resume those of the run.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Transition files (JSON Lines, plain or .zst).
+    #[arg(long, required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// The run's folder.
+    #[arg(long)]
+    out: PathBuf,
+    /// Go on from the folder's last checkpoint; a folder without one starts afresh.
+    #[arg(long)]
+    resume: bool,
+    /// Use this vocabulary instead of training one.
+    #[arg(long, conflicts_with = "init")]
+    tokenizer: Option<PathBuf>,
+    /// Start from the weights and vocabulary of this checkpoint folder; the network's sizes are the checkpoint's.
+    #[arg(long)]
+    init: Option<PathBuf>,
+    /// Override run.steps.
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Override run.batch_tokens.
+    #[arg(long)]
+    batch_tokens: Option<usize>,
+    /// Override optimizer.lr.
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Override run.seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Override run.threads (0: one per core).
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Override run.eval_every.
+    #[arg(long)]
+    eval_every: Option<u64>,
+    /// Override run.save_every.
+    #[arg(long)]
+    save_every: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+struct ExportArgs {
+    /// The run's folder.
+    #[arg(long)]
+    run: PathBuf,
+    /// The checkpoint folder to write.
+    #[arg(short, long)]
+    out: PathBuf,
+    /// Export the last weights instead of those with the best held-out exact match.
+    #[arg(long)]
+    last: bool,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Cli::parse().command {
+        Command::Tokenizer(args) => train_tokenizer(&args),
+        Command::Bc(args) => behaviour_cloning(*args),
+        Command::Export(args) => export(&args),
+    }
+}
+
+fn train_tokenizer(args: &TokenizerArgs) -> anyhow::Result<ExitCode> {
+    let mut transitions = Vec::new();
+    for path in &args.data {
+        transitions.extend(data::read_for_cloning(path)?.1);
+    }
+    transitions.retain(|transition| !data::is_held_out(&transition.game, args.held_out));
+    let trained = FrameTokenizer::new(tokenizer::train(&transitions, args.vocab_size)?)?;
+    std::fs::write(&args.out, trained.to_json()?)
+        .with_context(|| format!("writing {}", args.out.display()))?;
+    println!(
+        "{} tokens from {} transitions in {}",
+        trained.vocab_size(),
+        transitions.len(),
+        args.out.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn behaviour_cloning(args: BcArgs) -> anyhow::Result<ExitCode> {
+    let options = run_options(args)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        // The first signal saves and stops; a second one does not wait.
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("installing the signal handler")?;
+    let mut console = Console::new();
+    let ending = run::run(
+        &options,
+        &mut RunHooks {
+            stop: &stop,
+            report: &mut |event| console.show(event),
+            play: None,
+        },
+    )?;
+    console.finish();
+    let folder = options.out.display();
+    match ending {
+        Ending::Finished => println!("finished; loss curve in {folder}/loss.html"),
+        Ending::Stopped { step } => println!("stopped at step {step}; go on with --resume"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Settings from the run to resume, a file or the defaults, with the command line's overrides.
+fn run_options(args: BcArgs) -> anyhow::Result<RunOptions> {
+    let stored = args.out.join(run::CONFIG);
+    let mut config = match &args.config {
+        Some(path) => BcConfig::from_file(path)?,
+        None if args.resume && stored.exists() => BcConfig::from_file(&stored)?,
+        None => BcConfig::default(),
+    };
+    if let Some(folder) = &args.init {
+        config.model = run::checkpoint_shape(folder)?;
+    }
+    let settings = &mut config.run;
+    settings.steps = args.steps.unwrap_or(settings.steps);
+    settings.batch_tokens = args.batch_tokens.unwrap_or(settings.batch_tokens);
+    settings.seed = args.seed.unwrap_or(settings.seed);
+    settings.threads = args.threads.unwrap_or(settings.threads);
+    settings.eval_every = args.eval_every.unwrap_or(settings.eval_every);
+    settings.save_every = args.save_every.unwrap_or(settings.save_every);
+    config.optimizer.lr = args.lr.unwrap_or(config.optimizer.lr);
+    Ok(RunOptions {
+        config,
+        data: args.data,
+        out: args.out,
+        resume: args.resume,
+        tokenizer: args.tokenizer,
+        init: args.init,
+    })
+}
+
+fn export(args: &ExportArgs) -> anyhow::Result<ExitCode> {
+    let record = run::export(&args.run, args.last, &args.out)?;
+    println!(
+        "step {} in {} (held-out score {})",
+        record.step,
+        args.out.display(),
+        record
+            .best
+            .map_or_else(|| "unknown".into(), |score| format!("{score:.4}"))
+    );
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,214 @@
+//! The end of the network as one candle operation: gather the asked rows, last norm, output matrix, −log p(target).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+
+use super::block::{BlockContext, contiguous, with_slice};
+use super::packed::PackedBatch;
+use crate::kernels::matrix::{Matrix, MatrixMut, product};
+use crate::kernels::pool::Buffer;
+use crate::kernels::{norm, softmax};
+
+/// The operation. Its arguments are the residual stream (tokens x hidden), the norm (hidden) and the output matrix
+/// (vocabulary x hidden); its result is −log p(target) of every asked row.
+pub struct LikelihoodHead {
+    context: Arc<BlockContext>,
+    batch: Arc<PackedBatch>,
+    keep: bool,
+    kept: Mutex<Option<Kept>>,
+    greedy: Arc<Mutex<Vec<bool>>>,
+}
+
+struct Kept {
+    gathered: Buffer,
+    inverse_rms: Buffer,
+    normed: Buffer,
+    probabilities: Buffer,
+}
+
+impl LikelihoodHead {
+    /// The operation for one batch. `keep` says whether a backward pass will follow.
+    #[must_use]
+    pub fn new(context: Arc<BlockContext>, batch: Arc<PackedBatch>, keep: bool) -> Self {
+        Self {
+            context,
+            batch,
+            keep,
+            kept: Mutex::new(None),
+            greedy: Arc::default(),
+        }
+    }
+
+    /// Where the forward pass leaves, for every asked row, whether the target was the most likely token.
+    #[must_use]
+    pub fn greedy(&self) -> Arc<Mutex<Vec<bool>>> {
+        Arc::clone(&self.greedy)
+    }
+
+    fn forward(&self, x: &[f32], weight: &[f32], output: &[f32]) -> (Vec<f32>, Vec<bool>, Kept) {
+        let pool = &self.context.pool;
+        let h = weight.len();
+        let vocabulary = output.len() / h;
+        let asked = &self.batch.asked;
+        let m = asked.rows.len();
+        let mut gathered = pool.take(m * h);
+        for (to, row) in gathered.chunks_exact_mut(h).zip(&asked.rows) {
+            let row = *row as usize;
+            to.copy_from_slice(&x[row * h..(row + 1) * h]);
+        }
+        let mut inverse_rms = pool.take(m);
+        let mut normed = pool.take(m * h);
+        let eps = self.context.shape.rms_norm_eps as f32;
+        norm::forward(&gathered, weight, eps, &mut normed, &mut inverse_rms);
+        let mut probabilities = pool.take(m * vocabulary);
+        product(
+            MatrixMut::new(&mut probabilities, m, vocabulary),
+            1.0,
+            Matrix::new(&normed, m, h),
+            Matrix::new(output, vocabulary, h).t(),
+        );
+        let mut nll = vec![0.0; m];
+        let mut greedy = vec![false; m];
+        softmax::likelihood(
+            &mut probabilities,
+            vocabulary,
+            &asked.targets,
+            &mut nll,
+            &mut greedy,
+        );
+        let kept = Kept {
+            gathered,
+            inverse_rms,
+            normed,
+            probabilities,
+        };
+        (nll, greedy, kept)
+    }
+
+    /// Gradients of x, the norm and the output matrix.
+    fn backward(
+        &self,
+        tokens: usize,
+        weight: &[f32],
+        output: &[f32],
+        kept: Kept,
+        dnll: &[f32],
+    ) -> [Vec<f32>; 3] {
+        let h = weight.len();
+        let vocabulary = output.len() / h;
+        let asked = &self.batch.asked;
+        let m = asked.rows.len();
+        let mut dlogits = kept.probabilities;
+        softmax::likelihood_backward(&mut dlogits, vocabulary, &asked.targets, dnll);
+        let dlogits = Matrix::new(&dlogits, m, vocabulary);
+        let mut doutput = vec![0.0; output.len()];
+        product(
+            MatrixMut::new(&mut doutput, vocabulary, h),
+            1.0,
+            dlogits.t(),
+            Matrix::new(&kept.normed, m, h),
+        );
+        let mut dnormed = kept.normed;
+        product(
+            MatrixMut::new(&mut dnormed, m, h),
+            1.0,
+            dlogits,
+            Matrix::new(output, vocabulary, h),
+        );
+        let mut dgathered = self.context.pool.zeros(m * h);
+        let mut dweight = vec![0.0; h];
+        norm::backward(
+            &kept.gathered,
+            weight,
+            &kept.inverse_rms,
+            &dnormed,
+            &mut dgathered,
+            &mut dweight,
+        );
+        let mut dx = vec![0.0; tokens * h];
+        for (from, row) in dgathered.chunks_exact(h).zip(&asked.rows) {
+            let row = *row as usize;
+            // Every row is asked once, so this needs no sum.
+            dx[row * h..(row + 1) * h].copy_from_slice(from);
+        }
+        [dx, dweight, doutput]
+    }
+}
+
+impl CustomOp3 for LikelihoodHead {
+    fn name(&self) -> &'static str {
+        "likelihood-head"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+        s3: &CpuStorage,
+        l3: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (n, h) = l1.shape().dims2()?;
+        let (vocabulary, width) = l3.shape().dims2()?;
+        let x = contiguous(s1, l1)?;
+        let (weight, output) = (contiguous(s2, l2)?, contiguous(s3, l3)?);
+        if n != self.batch.len() || width != h || weight.len() != h {
+            bail!(
+                "likelihood-head: x is {n} x {h} (the batch has {} tokens), the norm {}, the output {vocabulary} x {width}",
+                self.batch.len(),
+                weight.len()
+            );
+        }
+        if let Some(target) = self
+            .batch
+            .asked
+            .targets
+            .iter()
+            .find(|target| **target as usize >= vocabulary)
+        {
+            bail!("likelihood-head: target {target} is outside a vocabulary of {vocabulary}");
+        }
+        let (nll, greedy, kept) = self.forward(x, weight, output);
+        *self.greedy.lock().unwrap_or_else(PoisonError::into_inner) = greedy;
+        if self.keep {
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        }
+        let shape = Shape::from(nll.len());
+        Ok((CpuStorage::F32(nll), shape))
+    }
+
+    fn bwd(
+        &self,
+        arg1: &Tensor,
+        arg2: &Tensor,
+        arg3: &Tensor,
+        _res: &Tensor,
+        grad_res: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let kept = self
+            .kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(kept) = kept else {
+            bail!("likelihood-head: no activations were kept, or a second backward pass was made");
+        };
+        let tokens = arg1.dims2()?.0;
+        let [dx, dweight, doutput] = with_slice(arg2, |weight| {
+            with_slice(arg3, |output| {
+                with_slice(grad_res, |dnll| {
+                    Ok(self.backward(tokens, weight, output, kept, dnll))
+                })
+            })
+        })?;
+        let tensor =
+            |data, like: &Tensor| Tensor::from_vec(data, like.shape(), like.device()).map(Some);
+        Ok((
+            tensor(dx, arg1)?,
+            tensor(dweight, arg2)?,
+            tensor(doutput, arg3)?,
+        ))
+    }
+}

@@ -1,0 +1,25 @@
+//! The policy network: a Llama-architecture decoder in candle, with fused CPU operations for training.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`shape`] | sizes, and the Hugging Face `config.json` |
+//! | [`parameters`] | all weights in one flat vector, with Hugging Face tensor names for its parts |
+//! | [`packed`] | samples of different lengths in one batch without padding |
+//! | [`block`] | one decoder block as a candle operation with its gradient |
+//! | [`head`] | last norm, output matrix and negative log-likelihood as a candle operation with its gradient |
+//! | [`network`] | the whole network: loss and gradient, or likelihoods only |
+//! | [`decoder`] | token-by-token inference with a KV cache |
+//!
+//! candle's own fused `softmax_last_dim`, `rms_norm`, `rope` and `sdpa` have no backward pass and stop gradients in
+//! silence; none of them is used here. The gradients are checked against finite differences and against a composition of
+//! candle's differentiable operations in f64.
+
+pub mod block;
+pub mod decoder;
+pub mod head;
+pub mod network;
+pub mod packed;
+pub mod parameters;
+#[cfg(test)]
+mod reference;
+pub mod shape;

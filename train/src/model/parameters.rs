@@ -1,0 +1,260 @@
+//! All weights in one flat vector, with a name, a shape and a place for every tensor.
+//!
+//! The optimizer, the average and the checkpoints see the flat vector; the network sees one leaf tensor for the
+//! embedding, one for every block and one for the rest. Inside a block, q, k and v lie next to each other, and so do
+//! gate and up, so that each group is one matrix product.
+
+use std::ops::Range;
+
+use rand::Rng as _;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+
+use super::shape::ModelShape;
+
+/// One tensor of the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorSpec {
+    /// The Hugging Face name.
+    pub name: String,
+    /// Rows and columns, or the length of a vector.
+    pub shape: Vec<usize>,
+    /// Its elements in the flat vector.
+    pub range: Range<usize>,
+}
+
+impl TensorSpec {
+    /// Norm weights are vectors: initialized to one, and not decayed.
+    #[must_use]
+    pub fn is_norm(&self) -> bool {
+        self.shape.len() == 1
+    }
+}
+
+/// Where every tensor lies in the flat vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterLayout {
+    shape: ModelShape,
+    vocab_size: usize,
+    tensors: Vec<TensorSpec>,
+    embedding: Range<usize>,
+    blocks: Vec<Range<usize>>,
+    norm: Range<usize>,
+    output: Range<usize>,
+    total: usize,
+}
+
+/// Where the parts of a block lie in its own slice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockLayout {
+    /// Norm before the attention (hidden).
+    pub norm1: Range<usize>,
+    /// q, k and v (heads·d + 2·kv_heads·d rows x hidden).
+    pub qkv: Range<usize>,
+    /// Output of the attention (hidden x heads·d).
+    pub out: Range<usize>,
+    /// Norm before the feed-forward part (hidden).
+    pub norm2: Range<usize>,
+    /// gate and up (2·ffn x hidden).
+    pub gate_up: Range<usize>,
+    /// down (hidden x ffn).
+    pub down: Range<usize>,
+}
+
+impl BlockLayout {
+    /// The layout of one block.
+    #[must_use]
+    pub fn new(shape: &ModelShape) -> Self {
+        let mut cursor = 0;
+        let mut take = |len: usize| {
+            cursor += len;
+            cursor - len..cursor
+        };
+        let (h, f) = (shape.hidden, shape.ffn);
+        let heads = shape.attention();
+        Self {
+            norm1: take(h),
+            qkv: take(heads.row() * h),
+            out: take(h * heads.out_row()),
+            norm2: take(h),
+            gate_up: take(2 * f * h),
+            down: take(h * f),
+        }
+    }
+
+    /// Elements of a block.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.down.end
+    }
+
+    /// Whether the block holds nothing; it never does.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl ParameterLayout {
+    /// The layout of a network.
+    #[must_use]
+    pub fn new(shape: &ModelShape, vocab_size: usize) -> Self {
+        let mut tensors = Vec::new();
+        let mut cursor = 0;
+        let mut put = |name: String, dims: &[usize]| {
+            let start = cursor;
+            cursor += dims.iter().product::<usize>();
+            tensors.push(TensorSpec {
+                name,
+                shape: dims.to_vec(),
+                range: start..cursor,
+            });
+            start..cursor
+        };
+        let (h, f) = (shape.hidden, shape.ffn);
+        let heads = shape.attention();
+        let (q, kv) = (heads.out_row(), heads.key_value * heads.dim);
+        let embedding = put("model.embed_tokens.weight".into(), &[vocab_size, h]);
+        let mut blocks = Vec::new();
+        for layer in 0..shape.layers {
+            let mut part = |name: &str, dims: &[usize]| {
+                put(format!("model.layers.{layer}.{name}.weight"), dims)
+            };
+            let first = part("input_layernorm", &[h]);
+            part("self_attn.q_proj", &[q, h]);
+            part("self_attn.k_proj", &[kv, h]);
+            part("self_attn.v_proj", &[kv, h]);
+            part("self_attn.o_proj", &[h, q]);
+            part("post_attention_layernorm", &[h]);
+            part("mlp.gate_proj", &[f, h]);
+            part("mlp.up_proj", &[f, h]);
+            let last = part("mlp.down_proj", &[h, f]);
+            blocks.push(first.start..last.end);
+        }
+        let norm = put("model.norm.weight".into(), &[h]);
+        let output = if shape.tie_embeddings {
+            embedding.clone()
+        } else {
+            put("lm_head.weight".into(), &[vocab_size, h])
+        };
+        Self {
+            shape: shape.clone(),
+            vocab_size,
+            tensors,
+            embedding,
+            blocks,
+            norm,
+            output,
+            total: cursor,
+        }
+    }
+
+    /// Sizes of the network.
+    #[must_use]
+    pub const fn shape(&self) -> &ModelShape {
+        &self.shape
+    }
+
+    /// Tokens in the vocabulary.
+    #[must_use]
+    pub const fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// Every tensor, in the order of the flat vector.
+    #[must_use]
+    pub fn tensors(&self) -> &[TensorSpec] {
+        &self.tensors
+    }
+
+    /// The embedding (vocabulary x hidden).
+    #[must_use]
+    pub fn embedding(&self) -> Range<usize> {
+        self.embedding.clone()
+    }
+
+    /// Every block; see [`BlockLayout`] for what is inside.
+    #[must_use]
+    pub fn blocks(&self) -> &[Range<usize>] {
+        &self.blocks
+    }
+
+    /// The last norm (hidden).
+    #[must_use]
+    pub fn norm(&self) -> Range<usize> {
+        self.norm.clone()
+    }
+
+    /// The output matrix (vocabulary x hidden); the embedding's place when they are tied.
+    #[must_use]
+    pub fn output(&self) -> Range<usize> {
+        self.output.clone()
+    }
+
+    /// Weights in all.
+    #[must_use]
+    pub const fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Initial weights: normal with the shape's deviation, smaller by √(2·layers) where a block writes into the residual
+    /// stream, and one for norms. A function of the seed.
+    #[must_use]
+    pub fn initialize(&self, seed: u64) -> Vec<f32> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut weights = vec![1.0; self.total];
+        let residual = 1.0 / (2.0 * self.shape.layers as f64).sqrt();
+        for tensor in self.tensors.iter().filter(|tensor| !tensor.is_norm()) {
+            let writes_residual =
+                tensor.name.contains("o_proj") || tensor.name.contains("down_proj");
+            let deviation = self.shape.init_std * if writes_residual { residual } else { 1.0 };
+            for weight in &mut weights[tensor.range.clone()] {
+                *weight = (normal(&mut random) * deviation) as f32;
+            }
+        }
+        weights
+    }
+}
+
+/// A standard normal number (Box–Muller, one of the pair).
+fn normal(random: &mut ChaCha8Rng) -> f64 {
+    let u: f64 = 1.0 - random.random::<f64>();
+    let v: f64 = random.random();
+    (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tensors_tile_the_vector_and_blocks_match_their_layout() {
+        let shape = ModelShape {
+            kv_heads: 2,
+            tie_embeddings: false,
+            ..ModelShape::default()
+        };
+        let layout = ParameterLayout::new(&shape, 300);
+        let mut end = 0;
+        for tensor in layout.tensors() {
+            assert_eq!(tensor.range.start, end);
+            end = tensor.range.end;
+        }
+        assert_eq!(end, layout.total());
+        let block = BlockLayout::new(&shape);
+        assert!(layout.blocks().iter().all(|b| b.len() == block.len()));
+        let down = layout
+            .tensors()
+            .iter()
+            .find(|t| t.name == "model.layers.1.mlp.down_proj.weight")
+            .unwrap();
+        assert_eq!(down.range.start - layout.blocks()[1].start, block.down.start);
+    }
+
+    #[test]
+    fn initial_weights_depend_on_the_seed_alone() {
+        let layout = ParameterLayout::new(&ModelShape::default(), 300);
+        assert_eq!(layout.initialize(1), layout.initialize(1));
+        assert_ne!(layout.initialize(1), layout.initialize(2));
+    }
+}
