@@ -1,0 +1,39 @@
+# Everything in one place: `make help`. The recipes are one line each; what needs more is in .ci/.
+
+CARGO ?= cargo
+# The policy that the demo plays: the shipped one.
+POLICY ?= $(firstword $(wildcard models/*.gguf))
+# A household game that the shipped policy wins.
+GAME ?= 7
+ALFWORLD ?= ../shared/alfworld/games.tar.zst
+TRANSCRIPTS ?= ../shared/alfworld/transcripts.jsonl.zst
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test lint conformance clean prerequisites
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## build, then let the shipped policy play a household game
+	@test -n "$(POLICY)" || { echo "models/ holds no GGUF policy; give one: make demo POLICY=FILE" >&2; exit 1; }
+	@$(CARGO) run --quiet --release -p stride-evaluate --bin stride-eval -- play --policy $(POLICY) --world household:$(GAME)
+
+build: prerequisites ## the program stride-eval, in release form (about 6 minutes on 2 cores the first time)
+	@$(CARGO) build --release -p stride-evaluate
+
+test: prerequisites ## all tests, in release form so that llama.cpp is compiled once
+	$(CARGO) test --workspace --release
+
+lint: prerequisites ## formatting, clippy and docs, with warnings denied
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets --release -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --release
+
+conformance: build ## compare the native engine with transcripts of the official one (ALFWORLD=, TRANSCRIPTS=)
+	@$(CARGO) run --quiet --release -p stride-evaluate --bin stride-eval -- replay --world alfworld:$(ALFWORLD) --transcripts $(TRANSCRIPTS)
+
+prerequisites:
+	@sh .ci/prerequisites
+
+clean: ## remove what was built
+	$(CARGO) clean
