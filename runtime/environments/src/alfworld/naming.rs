@@ -63,6 +63,9 @@ fn kind(id: &str) -> Option<String> {
 }
 
 fn unescaped(id: &str) -> String {
+    if !id.contains('_') {
+        return id.to_owned();
+    }
     let marks = [
         ("_bar_", "|"),
         ("_minus_", "-"),

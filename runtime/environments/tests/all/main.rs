@@ -1,0 +1,12 @@
+//! The crate from outside, one module per topic.
+
+#[cfg(test)]
+mod collections;
+#[cfg(test)]
+mod engine;
+#[cfg(test)]
+mod household;
+#[cfg(test)]
+mod random_input;
+#[cfg(test)]
+mod transcripts;
