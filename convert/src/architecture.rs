@@ -5,6 +5,10 @@
 use crate::quantize::TensorRole;
 use crate::source::ModelConfig;
 
+use Dimension::{Hidden, Intermediate, KeyValues, Queries, Vocabulary};
+use RowOrder::{Interleaved, Kept};
+use TensorRole::{Logits, Matrix, Vector};
+
 /// `general.architecture`, and the prefix of the hyperparameter keys.
 pub const LLAMA: &str = "llama";
 
@@ -91,10 +95,6 @@ const fn rule(
         role,
     }
 }
-
-use Dimension::{Hidden, Intermediate, KeyValues, Queries, Vocabulary};
-use RowOrder::{Interleaved, Kept};
-use TensorRole::{Logits, Matrix, Vector};
 
 /// The embedding. Where it is tied to the output it makes the logits too.
 pub const EMBEDDING: TensorRule = rule(

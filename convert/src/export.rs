@@ -1,19 +1,18 @@
 //! The conversion. Rows are read from the map, quantized in parallel and written in order, a few MiB at a time, so
 //! memory does not grow with the model. The file is written beside its place, read back, synced and renamed.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use tempfile::NamedTempFile;
 
 use crate::error::Error;
-use crate::gguf::{self, GgufFile, GgufWriter, Metadata, TensorInfo, TensorType};
-use crate::map::MappedFile;
+use crate::gguf::{self, GgufWriter, TensorInfo, TensorType};
 use crate::metadata;
+use crate::output::{create_beside, exists, publish};
 use crate::plan::{self, PlannedTensor};
 use crate::quantize::{self, Recipe, RowError};
+use crate::report::{Deviation, Report, TensorReport};
 use crate::source::{Checkpoint, SourceError};
 
 /// Weights that are in memory at once (4 MiB as f32), or one row where a row is longer.
@@ -37,59 +36,6 @@ pub struct Progress<'a> {
     pub done: u64,
     /// Weights in all.
     pub total: u64,
-}
-
-/// One tensor of the output.
-#[derive(Debug, Clone)]
-pub struct TensorReport {
-    /// Name in the GGUF.
-    pub name: String,
-    /// How it is stored.
-    pub kind: TensorType,
-    /// Number of weights.
-    pub weights: u64,
-    /// Bytes of its data.
-    pub bytes: u64,
-    /// How far storing moved the weights; `None` when nothing was written.
-    pub deviation: Option<Deviation>,
-}
-
-/// How far stored weights are from those of the checkpoint.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Deviation {
-    /// The largest distance of a weight.
-    pub largest: f32,
-    /// Sum of squared distances.
-    pub squared_error: f64,
-    /// Sum of squared weights.
-    pub squared_weights: f64,
-}
-
-impl Deviation {
-    /// Root of the mean squared distance, relative to that of the weights.
-    #[must_use]
-    pub fn relative_rms(&self) -> f64 {
-        if self.squared_weights == 0.0 {
-            0.0
-        } else {
-            (self.squared_error / self.squared_weights).sqrt()
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.largest = self.largest.max(other.largest);
-        self.squared_error += other.squared_error;
-        self.squared_weights += other.squared_weights;
-    }
-}
-
-/// What was, or would be, written.
-#[derive(Debug, Clone)]
-pub struct Report {
-    /// All tensors in the order of the file.
-    pub tensors: Vec<TensorReport>,
-    /// Bytes of the file.
-    pub file_bytes: u64,
 }
 
 /// Says what [`export`] would write, without writing or looking at a weight.
@@ -247,83 +193,4 @@ fn refuse_row(tensor: &PlannedTensor, row: usize, error: RowError) -> Error {
         },
         RowError::Unsupported(kind) => Error::Unsupported { name, kind },
     }
-}
-
-fn exists(output: &Path) -> Error {
-    Error::Exists {
-        path: output.to_owned(),
-    }
-}
-
-fn parent(output: &Path) -> &Path {
-    match output.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// A temporary file in the output's folder, with the rights a plain new file would have.
-fn create_beside(output: &Path) -> Result<NamedTempFile, Error> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".stride-convert-").suffix(".tmp");
-    #[cfg(unix)]
-    let rights = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    #[cfg(unix)]
-    builder.permissions(rights);
-    builder
-        .tempfile_in(parent(output))
-        .map_err(|source| Error::Output {
-            action: "create a file beside",
-            path: output.to_owned(),
-            source,
-        })
-}
-
-/// Reads the header back, makes the file durable, and gives it its name.
-fn publish(
-    mut beside: NamedTempFile,
-    output: &Path,
-    replace: bool,
-    metadata: &Metadata,
-    infos: &[TensorInfo],
-) -> Result<(), Error> {
-    let failed = |action| {
-        move |source| Error::Output {
-            action,
-            path: output.to_owned(),
-            source,
-        }
-    };
-    beside.flush().map_err(failed("flush"))?;
-    beside.as_file().sync_all().map_err(failed("sync"))?;
-    let map = MappedFile::open(beside.path()).map_err(failed("read back"))?;
-    let same = GgufFile::parse(map.bytes()).is_ok_and(|file| {
-        let lines = file.tensors.iter().zip(infos);
-        file.metadata == *metadata
-            && file.tensors.len() == infos.len()
-            && lines.into_iter().all(|(is, was)| {
-                is.name == was.name && is.shape == was.shape && is.kind == was.kind
-            })
-    });
-    drop(map);
-    if !same {
-        return Err(Error::ReadBack {
-            path: output.to_owned(),
-        });
-    }
-    let renamed = if replace {
-        beside.persist(output)
-    } else {
-        beside.persist_noclobber(output)
-    };
-    renamed.map_err(|error| match error.error.kind() {
-        std::io::ErrorKind::AlreadyExists => exists(output),
-        _ => failed("rename the finished file to")(error.error),
-    })?;
-    // The rename itself must survive a power cut; only unix can sync a folder.
-    #[cfg(unix)]
-    File::open(parent(output))
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed("sync the folder of"))?;
-    Ok(())
 }

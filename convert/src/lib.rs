@@ -9,6 +9,7 @@
 //! | [`quantize`] | which tensor gets which type, and ggml's reference quantizers bit for bit |
 //! | [`gguf`] | the container: a streaming writer and a reader that trusts nothing |
 //! | [`export`] | the conversion: streamed, written beside, read back, renamed |
+//! | [`report`] | what was written, and how far storing moved the weights |
 //! | [`inspect`] | what stands in a GGUF file, for people and as JSON |
 //! | [`fixtures`] | small checkpoints of random weights, for tests and first tries |
 //!
@@ -38,8 +39,10 @@ pub mod inspect;
 #[allow(unsafe_code, reason = "mapping a file has no safe form")]
 pub mod map;
 pub mod metadata;
+mod output;
 pub mod plan;
 pub mod quantize;
+pub mod report;
 pub mod source;
 
 pub use error::Error;

@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use stride_convert::export::{self, Options, Report};
+use stride_convert::export::{self, Options};
 use stride_convert::inspect::{self, Page};
 use stride_convert::quantize::Recipe;
+use stride_convert::report::{Report, TensorReport};
 use stride_convert::source::Checkpoint;
 
 /// Turns trained policies into GGUF files and looks into them.
@@ -197,7 +198,7 @@ fn convert(
 
 /// One line per tensor.
 fn lines(report: &Report) -> String {
-    let line = |tensor: &export::TensorReport| {
+    let line = |tensor: &TensorReport| {
         let moved = tensor.deviation.map_or_else(String::new, |deviation| {
             format!(
                 "  largest error {:.3e}, relative rms {:.3e}",

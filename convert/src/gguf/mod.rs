@@ -8,15 +8,17 @@
 //! All numbers are little-endian. The reader also takes version 2, which has the same layout.
 
 mod cursor;
+mod directory;
 mod error;
 mod metadata;
 mod reader;
 mod types;
 mod writer;
 
+pub use directory::TensorEntry;
 pub use error::{ReadError, ReadErrorKind, WriteError};
 pub use metadata::{Array, Metadata, Value};
-pub use reader::{GgufFile, TensorEntry};
+pub use reader::GgufFile;
 pub use types::TensorType;
 pub use writer::{GgufWriter, TensorInfo, file_bytes};
 

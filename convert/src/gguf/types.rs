@@ -120,7 +120,7 @@ impl TensorType {
     /// or the size does not fit in 64 bits.
     #[must_use]
     pub fn tensor_bytes(self, columns: u64, rows: u64) -> Option<u64> {
-        if columns % self.block_len() != 0 {
+        if !columns.is_multiple_of(self.block_len()) {
             return None;
         }
         (columns / self.block_len())

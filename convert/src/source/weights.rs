@@ -10,12 +10,16 @@ use std::path::Path;
 
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
+use serde_json::Value;
 
 use super::SourceError;
 use crate::map::MappedFile;
 
 /// Name in the checkpoint directory.
 pub const FILE: &str = "model.safetensors";
+
+/// Bytes of the header at most: some 100,000 tensors.
+const MOST_HEADER: u64 = 16 << 20;
 
 /// How source weights are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +95,7 @@ impl Weights {
             source,
         };
         let file = MappedFile::open(path).map_err(failed)?;
+        check_header(path, file.bytes())?;
         let invalid = |source| SourceError::Safetensors {
             path: path.to_owned(),
             source,
@@ -141,4 +146,40 @@ impl Weights {
     pub fn release(&self, entry: &WeightEntry) {
         self.file.release(&entry.place);
     }
+}
+
+/// Bounds the header before the crate `safetensors` reads it: that allows 100 MB of JSON, and adds up offsets without
+/// a check, which panics in builds with overflow checks.
+fn check_header(path: &Path, bytes: &[u8]) -> Result<(), SourceError> {
+    let refuse = |problem: String| SourceError::Field {
+        path: path.to_owned(),
+        field: "the header".to_owned(),
+        problem,
+    };
+    let Some((len, rest)) = bytes.split_first_chunk::<8>() else {
+        return Err(refuse("is missing; the file has less than 8 bytes".into()));
+    };
+    let len = u64::from_le_bytes(*len);
+    let header = usize::try_from(len).ok().filter(|_| len <= MOST_HEADER);
+    let Some(header) = header.and_then(|len| rest.get(..len)) else {
+        let problem = format!(
+            "claims {len} bytes; the file has {} more, and {MOST_HEADER} are allowed",
+            rest.len()
+        );
+        return Err(refuse(problem));
+    };
+    let tensors: BTreeMap<String, Value> =
+        serde_json::from_slice(header).map_err(|source| SourceError::Json {
+            path: path.to_owned(),
+            source,
+        })?;
+    for (name, tensor) in &tensors {
+        let end = tensor.pointer("/data_offsets/1").and_then(Value::as_u64);
+        if end.is_some_and(|end| end > bytes.len() as u64) {
+            return Err(refuse(format!(
+                "places tensor {name:?} beyond the end of the file"
+            )));
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,57 @@
+//! What a conversion wrote, and how far storing moved the weights.
+
+use crate::gguf::TensorType;
+
+/// One tensor of the output.
+#[derive(Debug, Clone)]
+pub struct TensorReport {
+    /// Name in the GGUF.
+    pub name: String,
+    /// How it is stored.
+    pub kind: TensorType,
+    /// Number of weights.
+    pub weights: u64,
+    /// Bytes of its data.
+    pub bytes: u64,
+    /// How far storing moved the weights; `None` when nothing was written.
+    pub deviation: Option<Deviation>,
+}
+
+/// How far stored weights are from those of the checkpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Deviation {
+    /// The largest distance of a weight.
+    pub largest: f32,
+    /// Sum of squared distances.
+    pub squared_error: f64,
+    /// Sum of squared weights.
+    pub squared_weights: f64,
+}
+
+impl Deviation {
+    /// Root of the mean squared distance, relative to that of the weights.
+    #[must_use]
+    pub fn relative_rms(&self) -> f64 {
+        if self.squared_weights == 0.0 {
+            0.0
+        } else {
+            (self.squared_error / self.squared_weights).sqrt()
+        }
+    }
+
+    /// Takes in the weights of another part.
+    pub fn add(&mut self, other: &Self) {
+        self.largest = self.largest.max(other.largest);
+        self.squared_error += other.squared_error;
+        self.squared_weights += other.squared_weights;
+    }
+}
+
+/// What was, or would be, written.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// All tensors in the order of the file.
+    pub tensors: Vec<TensorReport>,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+}

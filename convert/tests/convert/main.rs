@@ -1,0 +1,12 @@
+//! Whole conversions, refusals made by hand, and readers under random bytes.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod command_line;
+mod container_refusals;
+mod cross_check;
+mod reader_under_fire;
+mod round_trip;
+mod source_refusals;
+mod support;
+mod tokenizer_refusals;

@@ -1,0 +1,96 @@
+//! A small checkpoint in a fresh folder, and ways to spoil it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use stride_convert::Error;
+use stride_convert::export::{self, Options};
+use stride_convert::fixtures::RandomModel;
+use stride_convert::quantize::Recipe;
+use stride_convert::report::Report;
+use stride_convert::source::Checkpoint;
+
+/// A checkpoint directory that goes away with the value.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// The default random model.
+    pub fn new() -> Self {
+        Self::of(&RandomModel::default())
+    }
+
+    pub fn of(model: &RandomModel) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        model.write(folder.path()).unwrap();
+        Self(folder)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Rewrites a JSON file.
+    pub fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let path = self.file(name);
+        let mut value: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        change(&mut value);
+        std::fs::write(path, value.to_string()).unwrap();
+    }
+
+    /// Overwrites one stored F32 weight of the safetensors file.
+    pub fn set_weight(&self, tensor: &str, index: usize, weight: f32) {
+        let path = self.file("model.safetensors");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let json: Value = serde_json::from_slice(&bytes[8..header]).unwrap();
+        let start = json[tensor]["data_offsets"][0].as_u64().unwrap() as usize;
+        let at = header + start + 4 * index;
+        bytes[at..at + 4].copy_from_slice(&weight.to_le_bytes());
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    /// Converts to `out.gguf` in the folder.
+    pub fn export(&self, recipe: Recipe) -> Result<Report, Error> {
+        let checkpoint = Checkpoint::open(self.path())?;
+        let options = Options {
+            recipe,
+            replace: true,
+        };
+        export::export(&checkpoint, &self.file("out.gguf"), options, |_| {})
+    }
+
+    /// The bytes of the converted file.
+    pub fn exported(&self, recipe: Recipe) -> Vec<u8> {
+        self.export(recipe).unwrap();
+        std::fs::read(self.file("out.gguf")).unwrap()
+    }
+
+    /// The text with which the conversion is refused; nothing may be left behind.
+    pub fn refusal(&self, recipe: Recipe) -> String {
+        let before = self.names();
+        let text = self.export(recipe).expect_err("a refusal").to_string();
+        assert_eq!(self.names(), before, "a refused conversion leaves no file");
+        text
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// Fails with both texts.
+#[track_caller]
+pub fn assert_says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{text:?} does not say {part:?}");
+    }
+}
