@@ -1,0 +1,34 @@
+//! llama.cpp behind the [`Policy`](stride_agent::policy::Policy) trait.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`policy`] | [`LlamaPolicy`]: loads one GGUF policy and answers frames |
+//! | `inspect` | token ids and logits of a frame, for comparisons |
+//! | [`options`] | [`EngineOptions`]: sizes, threads, caps, sampling, constraint |
+//! | [`constraint`] | decoding along verb templates filled with the names that stand in the frame |
+//! | [`error`] | [`EngineError`]: what can go wrong, with numbers |
+//! | `vocabulary` | layout 1 as tokens: markers, text, and back |
+//! | `sequence` | the KV cache: only what is new in a frame is decoded |
+//! | `sampling` | greedy and seeded choice |
+//! | `native` | llama.cpp itself; the only module with `unsafe` |
+//!
+//! The crate reads GGUF files and nothing else: no environment, no network, no state on disk. Its native log lines are
+//! silent until [`set_log_sink`] is called.
+#![deny(unsafe_code)]
+
+pub mod constraint;
+pub mod error;
+mod inspect;
+#[allow(unsafe_code, reason = "the one boundary to C++")]
+mod native;
+pub mod options;
+pub mod policy;
+mod sampling;
+mod sequence;
+mod vocabulary;
+
+pub use constraint::ActionTemplates;
+pub use error::EngineError;
+pub use native::{LogLevel, LogSink, set_log_sink};
+pub use options::{EngineOptions, KvType, PerLevel, Sampling};
+pub use policy::LlamaPolicy;

@@ -1,0 +1,161 @@
+//! What a caller decides: sizes, threads, caps, sampling.
+
+use std::num::NonZeroU32;
+
+use stride_firmware_config::level::PolicyLevel;
+
+use crate::constraint::ActionTemplates;
+use crate::error::EngineError;
+
+/// One value for each policy level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PerLevel<T> {
+    /// For the high level.
+    pub high: T,
+    /// For the low level.
+    pub low: T,
+    /// For the progress level.
+    pub progress: T,
+}
+
+impl<T: Copy> PerLevel<T> {
+    /// The same value for every level.
+    pub const fn all(value: T) -> Self {
+        Self {
+            high: value,
+            low: value,
+            progress: value,
+        }
+    }
+
+    /// The value of one level.
+    #[must_use]
+    pub const fn get(&self, level: PolicyLevel) -> T {
+        match level {
+            PolicyLevel::High => self.high,
+            PolicyLevel::Low => self.low,
+            PolicyLevel::Progress => self.progress,
+        }
+    }
+}
+
+/// Number type of the KV cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KvType {
+    /// 32-bit floats: for comparisons with the trainer.
+    F32,
+    /// 16-bit floats (default).
+    #[default]
+    F16,
+    /// 8-bit blocks: half the memory of F16. It needs [`EngineOptions::flash_attention`].
+    Q8_0,
+}
+
+/// How a token is chosen among the logits.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Sampling {
+    /// The largest logit; among equals, the lowest token id (default).
+    #[default]
+    Greedy,
+    /// By the softmax of the logits over a temperature. The n-th call of a policy draws from a stream of its own,
+    /// so a run repeats exactly from its seed. A temperature of 0 means greedy for that level.
+    Seeded {
+        /// The run's seed.
+        seed: u64,
+        /// Temperatures by level.
+        temperature: PerLevel<f32>,
+    },
+}
+
+/// Everything the engine is told when it loads a policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EngineOptions {
+    /// CPU threads for decoding. Default 1: llama.cpp's threads wait for each other by spinning, so a second one helps
+    /// large models on idle cores and is several times slower as soon as another program wants the core.
+    pub threads: NonZeroU32,
+    /// Context in tokens: a frame plus its utterance must fit. Default (`None`): what the model was trained with.
+    /// More than that is refused.
+    pub context_tokens: Option<NonZeroU32>,
+    /// Most tokens decoded at once, at least 3. Default 256; it sizes the compute buffers.
+    pub batch_tokens: NonZeroU32,
+    /// Layers to put on a GPU, when the binary was built for one. Default 0.
+    pub gpu_layers: u32,
+    /// Number type of the KV cache. Default F16.
+    pub kv_type: KvType,
+    /// llama.cpp's fused attention kernel. Default off: its sums depend on how tokens are batched, so a cached prefix
+    /// moves logits by up to 0.01 and now and then changes a greedy token. Without it they are equal to the last bit.
+    /// It saves 10 to 25 % of the time of a policy of a few million parameters.
+    pub flash_attention: bool,
+    /// Most tokens of an utterance, its end marker included. Default 32, 32, 150 (method section 2).
+    pub utterance_caps: PerLevel<u32>,
+    /// How tokens are chosen. Default greedy.
+    pub sampling: Sampling,
+    /// Let llama.cpp copy weights into CPU-specific layouts (AMX, repacked Q4_0). Default off: the weights then stay
+    /// memory-mapped, and the AMX layout, which crashes (llama.cpp#20824), is never chosen. Refused where AMX kernels
+    /// are compiled in.
+    pub repack_weights: bool,
+    /// When set, low-level utterances are decoded along these templates, filled with names that stand in the frame.
+    /// Default `None`: free decoding.
+    pub constraint: Option<ActionTemplates>,
+}
+
+const BATCH: NonZeroU32 = NonZeroU32::new(256).expect("256 is not 0");
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            threads: NonZeroU32::MIN,
+            context_tokens: None,
+            batch_tokens: BATCH,
+            gpu_layers: 0,
+            kv_type: KvType::default(),
+            flash_attention: false,
+            utterance_caps: PerLevel {
+                high: 32,
+                low: 32,
+                progress: 150,
+            },
+            sampling: Sampling::default(),
+            repack_weights: false,
+            constraint: None,
+        }
+    }
+}
+
+impl EngineOptions {
+    /// Most threads that make sense; llama.cpp's own limit.
+    const MOST_THREADS: u32 = 512;
+
+    /// Checks what can be checked without a model.
+    ///
+    /// # Errors
+    /// [`EngineError::Option`] names the option and its limit.
+    pub fn validate(&self) -> Result<(), EngineError> {
+        let refuse = |field, problem: String| Err(EngineError::Option { field, problem });
+        if self.threads.get() > Self::MOST_THREADS {
+            let most = Self::MOST_THREADS;
+            return refuse("threads", format!("{} is more than {most}", self.threads));
+        }
+        if self.batch_tokens.get() < 3 {
+            return refuse(
+                "batch_tokens",
+                format!("{} is less than 3", self.batch_tokens),
+            );
+        }
+        if self.kv_type == KvType::Q8_0 && !self.flash_attention {
+            return refuse("kv_type", "Q8_0 needs flash_attention".into());
+        }
+        for level in PolicyLevel::ALL {
+            if self.utterance_caps.get(level) == 0 {
+                return refuse("utterance_caps", format!("the cap of level {level} is 0"));
+            }
+            if let Sampling::Seeded { temperature, .. } = self.sampling {
+                let t = temperature.get(level);
+                if !t.is_finite() || t < 0.0 {
+                    return refuse("sampling", format!("temperature {t} of level {level}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}

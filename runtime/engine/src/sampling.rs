@@ -1,0 +1,155 @@
+//! Choosing a token among logits.
+
+use rand::Rng as _;
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use stride_firmware_config::level::PolicyLevel;
+
+use crate::error::EngineError;
+use crate::native::Token;
+use crate::options::Sampling;
+
+/// Chooses the tokens of one utterance.
+#[derive(Debug)]
+pub(crate) enum Choice {
+    Greedy,
+    Random {
+        temperature: f32,
+        generator: Box<ChaCha8Rng>,
+    },
+}
+
+impl Choice {
+    /// The choice for the `call`-th utterance of a policy: a stream of its own, whatever earlier calls drew.
+    pub(crate) fn for_call(sampling: Sampling, level: PolicyLevel, call: u64) -> Self {
+        match sampling {
+            Sampling::Seeded { seed, temperature } if temperature.get(level) > 0.0 => {
+                let mut generator = ChaCha8Rng::seed_from_u64(seed);
+                generator.set_stream(call);
+                Self::Random {
+                    temperature: temperature.get(level),
+                    generator: Box::new(generator),
+                }
+            }
+            Sampling::Greedy | Sampling::Seeded { .. } => Self::Greedy,
+        }
+    }
+
+    /// A token of the whole vocabulary.
+    pub(crate) fn pick(&mut self, logits: &[f32]) -> Result<Token, EngineError> {
+        self.pick_from(logits, 0..logits.len())
+    }
+
+    /// One of `allowed`, by the same rule over their logits alone.
+    pub(crate) fn pick_among(
+        &mut self,
+        logits: &[f32],
+        allowed: &[Token],
+    ) -> Result<Token, EngineError> {
+        let ids = allowed.iter().map(|token| token.0.unsigned_abs() as usize);
+        self.pick_from(logits, ids)
+    }
+
+    fn pick_from(
+        &mut self,
+        logits: &[f32],
+        ids: impl Iterator<Item = usize> + Clone,
+    ) -> Result<Token, EngineError> {
+        let scored = ids
+            .filter_map(|id| Some((id, *logits.get(id)?)))
+            .filter(|(_, logit)| logit.is_finite());
+        let best = argmax(scored.clone()).ok_or(EngineError::Logits)?;
+        let id = match self {
+            Self::Greedy => best.0,
+            Self::Random {
+                temperature,
+                generator,
+            } => draw(scored, best, *temperature, generator),
+        };
+        Ok(Token(i32::try_from(id).unwrap_or(i32::MAX)))
+    }
+}
+
+/// The largest logit; among equals the lowest id.
+fn argmax(scored: impl Iterator<Item = (usize, f32)>) -> Option<(usize, f32)> {
+    scored.reduce(|best, next| match next.1.total_cmp(&best.1) {
+        std::cmp::Ordering::Greater => next,
+        std::cmp::Ordering::Equal if next.0 < best.0 => next,
+        _ => best,
+    })
+}
+
+/// Draws from the softmax over `temperature`, computed in f64 against the best logit.
+fn draw(
+    scored: impl Iterator<Item = (usize, f32)> + Clone,
+    best: (usize, f32),
+    temperature: f32,
+    generator: &mut ChaCha8Rng,
+) -> usize {
+    let weight = |logit: f32| (f64::from(logit - best.1) / f64::from(temperature)).exp();
+    let total: f64 = scored.clone().map(|(_, logit)| weight(logit)).sum();
+    let mut rest = generator.random::<f64>() * total;
+    for (id, logit) in scored {
+        rest -= weight(logit);
+        if rest < 0.0 {
+            return id;
+        }
+    }
+    // Rounding may leave a crumb; the best token is never wrong.
+    best.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::PerLevel;
+
+    #[test]
+    fn greedy_takes_the_lowest_of_equals_and_skips_what_is_not_a_number() {
+        let logits = [1.0, f32::NAN, 3.0, 3.0, f32::INFINITY];
+        let mut greedy = Choice::Greedy;
+        assert_eq!(greedy.pick(&logits).unwrap(), Token(2));
+        let among = greedy.pick_among(&logits, &[Token(3), Token(0)]).unwrap();
+        assert_eq!(among, Token(3));
+        assert!(greedy.pick(&[f32::NAN]).is_err());
+        assert!(greedy.pick_among(&logits, &[Token(99)]).is_err());
+    }
+
+    #[test]
+    fn the_best_token_is_chosen_among_any_set_that_holds_it() {
+        let logits: Vec<f32> = (0..64u32).map(|i| ((i * 37) % 64) as f32).collect();
+        let best = Choice::Greedy.pick(&logits).unwrap();
+        for width in 1..8 {
+            let mut allowed: Vec<Token> = (0..64).step_by(width).map(Token).collect();
+            allowed.push(best);
+            assert_eq!(Choice::Greedy.pick_among(&logits, &allowed).unwrap(), best);
+        }
+    }
+
+    #[test]
+    fn draws_repeat_by_call_and_follow_the_softmax() {
+        let sampling = Sampling::Seeded {
+            seed: 7,
+            temperature: PerLevel::all(0.5),
+        };
+        let draw = |call| {
+            let mut choice = Choice::for_call(sampling, PolicyLevel::Low, call);
+            choice.pick(&[0.0, 0.5]).unwrap().0
+        };
+        let drawn: Vec<i32> = (0..4000).map(draw).collect();
+        assert_eq!(drawn, (0..4000).map(draw).collect::<Vec<_>>());
+        // exp(0.5 / 0.5) / (1 + exp(0.5 / 0.5)) = 0.731
+        let share = f64::from(drawn.iter().sum::<i32>()) / 4000.0;
+        assert!((share - 0.731).abs() < 0.03, "{share}");
+    }
+
+    #[test]
+    fn temperature_zero_is_greedy() {
+        let sampling = Sampling::Seeded {
+            seed: 1,
+            temperature: PerLevel::all(0.0),
+        };
+        let choice = Choice::for_call(sampling, PolicyLevel::High, 0);
+        assert!(matches!(choice, Choice::Greedy));
+    }
+}

@@ -1,0 +1,117 @@
+//! A random policy, and frames as an agent would make them.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use stride_agent::transition::FrameText;
+use stride_convert::export;
+use stride_convert::fixtures::RandomModel;
+use stride_convert::quantize::Recipe;
+use stride_convert::source::Checkpoint;
+use stride_engine::{EngineOptions, KvType, LlamaPolicy, PerLevel};
+use stride_firmware_config::state::Completed;
+use tempfile::TempDir;
+use tokenizers::Tokenizer;
+
+/// The directory of a policy with random weights, as `policy.gguf` beside its `tokenizer.json`; made once per process.
+fn directory() -> &'static Path {
+    static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
+    let directory = DIRECTORY.get_or_init(|| {
+        let directory = TempDir::new().unwrap();
+        let mut model = RandomModel::default();
+        // Quantized KV caches need heads of 32.
+        (
+            model.config.heads,
+            model.config.kv_heads,
+            model.config.head_dim,
+        ) = (2, 1, 32);
+        model.write(directory.path()).unwrap();
+        let checkpoint = Checkpoint::open(directory.path()).unwrap();
+        let options = export::Options {
+            recipe: Recipe::F32,
+            replace: false,
+        };
+        let path = directory.path().join("policy.gguf");
+        export::export(&checkpoint, &path, options, |_| {}).unwrap();
+        directory
+    });
+    directory.path()
+}
+
+/// A policy with random weights in F32.
+pub fn policy_file() -> std::path::PathBuf {
+    directory().join("policy.gguf")
+}
+
+/// Its tokenizer, told to leave markers inside texts alone, as the trainer must.
+pub fn tokenizer() -> Tokenizer {
+    let mut tokenizer = Tokenizer::from_file(directory().join("tokenizer.json")).unwrap();
+    tokenizer.set_encode_special_tokens(true);
+    tokenizer
+}
+
+/// Options for comparisons: nothing is rounded but the weights.
+pub fn exact() -> EngineOptions {
+    EngineOptions {
+        kv_type: KvType::F32,
+        utterance_caps: PerLevel::all(12),
+        ..EngineOptions::default()
+    }
+}
+
+pub fn load(options: EngineOptions) -> LlamaPolicy {
+    LlamaPolicy::load(&policy_file(), options).unwrap()
+}
+
+const KINDS: [&str; 8] = [
+    "drawer", "shelf", "cabinet", "fridge", "desk", "egg", "mug", "pen",
+];
+
+fn name(random: &mut ChaCha8Rng) -> String {
+    let kind = KINDS.choose(random).unwrap();
+    format!("{kind} {}", random.random_range(1..13))
+}
+
+/// Frames of one episode: each step asks progress and low with the same observation, now and then high.
+pub fn episode(seed: u64, steps: usize) -> Vec<FrameText> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let scene = "drawer 1 to 9, shelf 1 to 3, cabinet 2, cabinet 4, fridge 1, desk 1".to_owned();
+    let mut completed = Completed::new();
+    let mut frames = Vec::new();
+    let mut subtask = "find an egg".to_owned();
+    let mut progress = String::new();
+    for step in 0..steps {
+        let (place, thing, other) = (name(&mut random), name(&mut random), name(&mut random));
+        let observation =
+            format!("You arrive at {place}. On the {place}, you see a {thing}, and a {other}.");
+        if step % 5 == 0 {
+            frames.push(FrameText::High {
+                scene: scene.clone(),
+                observation: observation.clone(),
+                task: format!("put a {} in the safe", KINDS[step % KINDS.len()]),
+                completed: completed.clone(),
+                progress: progress.clone(),
+            });
+            subtask = format!("find the {thing}");
+            completed.push(&subtask, 4);
+        }
+        frames.push(FrameText::Progress {
+            scene: scene.clone(),
+            observation: observation.clone(),
+            subtask: subtask.clone(),
+            progress: progress.clone(),
+            action: format!("go to {place}"),
+        });
+        progress = format!("No egg so far, unchecked places remain || [Checked: {place}, {other}]");
+        frames.push(FrameText::Low {
+            scene: scene.clone(),
+            observation,
+            subtask: subtask.clone(),
+            progress: progress.clone(),
+        });
+    }
+    frames
+}
