@@ -34,8 +34,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         again.push(best);
     }
     println!("load a game:                            {:?}", median(load));
-    println!("step with admissible list, new session: {:?}", median(first));
-    println!("step with admissible list, warm:        {:?}", median(again));
+    println!(
+        "step with admissible list, new session: {:?}",
+        median(first)
+    );
+    println!(
+        "step with admissible list, warm:        {:?}",
+        median(again)
+    );
     Ok(())
 }
 

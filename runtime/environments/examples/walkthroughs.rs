@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             stepping += begin.elapsed();
             steps += 1;
         }
-        if session.is_won() {
+        if session.is_won()? {
             won += 1;
         } else {
             println!("not won: {id}");

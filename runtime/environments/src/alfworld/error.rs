@@ -34,6 +34,9 @@ pub enum GameError {
     /// Domain and problem do not fit together.
     #[error("the game's domain and problem do not make a task")]
     Logic(#[from] LogicError),
+    /// What can be done, or whether the goal holds, takes too long to find out.
+    #[error("the game cannot be judged in this state")]
+    Judge(#[source] LogicError),
     /// The grammar cannot be read.
     #[error("the game's grammar cannot be read")]
     Grammar(#[from] GrammarError),

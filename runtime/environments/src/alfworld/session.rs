@@ -80,14 +80,15 @@ impl Session {
             Some(operator) => {
                 self.game
                     .task()
-                    .apply(&operator, &mut self.facts, &mut self.text);
+                    .apply(&operator, &mut self.facts, &mut self.text)
+                    .map_err(GameError::Judge)?;
                 self.choices = None;
                 self.game
                     .grammar()
                     .feedback(self.game.world(&self.text), &operator)?
             }
         };
-        let won = self.is_won();
+        let won = self.is_won()?;
         Ok(StepResult {
             observation,
             won,
@@ -97,9 +98,14 @@ impl Session {
     }
 
     /// Whether the goal holds now.
-    #[must_use]
-    pub fn is_won(&self) -> bool {
-        self.game.task().is_won(&self.facts)
+    ///
+    /// # Errors
+    /// When that takes too long to find out.
+    pub fn is_won(&self) -> Result<bool, GameError> {
+        self.game
+            .task()
+            .is_won(&self.facts)
+            .map_err(GameError::Judge)
     }
 
     /// The commands that would do something now, sorted, each once.
@@ -119,7 +125,11 @@ impl Session {
 
     fn choices(&mut self) -> Result<&[(Operator, Arc<str>)], GameError> {
         if self.choices.is_none() {
-            let operators = self.game.task().applicable(&self.facts);
+            let operators = self
+                .game
+                .task()
+                .applicable(&self.facts)
+                .map_err(GameError::Judge)?;
             let mut choices = Vec::with_capacity(operators.len());
             for operator in operators {
                 choices.push((operator, self.command(&operator)?));

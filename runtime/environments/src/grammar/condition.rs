@@ -103,16 +103,18 @@ pub(super) struct Part {
 
 impl Condition {
     /// Visits the scopes that satisfy the condition; `true` from a visit ends the search and is returned.
+    /// Each fact tried costs one of `effort`, and the search ends when nothing is left of it.
     pub(super) fn each(
         &self,
         symbols: &Symbols,
         facts: &TextFacts,
         scope: &mut Scope,
+        effort: &mut usize,
         visit: &mut dyn FnMut(&Scope) -> bool,
     ) -> bool {
         self.parts
             .as_ref()
-            .is_some_and(|parts| each(parts, symbols, facts, scope, visit))
+            .is_some_and(|parts| each(parts, symbols, facts, scope, effort, visit))
     }
 
     /// Whether the task never changes what the condition asks.
@@ -129,6 +131,7 @@ fn each(
     symbols: &Symbols,
     facts: &TextFacts,
     scope: &mut Scope,
+    effort: &mut usize,
     visit: &mut dyn FnMut(&Scope) -> bool,
 ) -> bool {
     let Some((part, others)) = parts.split_first() else {
@@ -141,9 +144,13 @@ fn each(
     }
     .relation(part.predicate);
     for index in candidates(part, relation, scope) {
+        *effort = effort.saturating_sub(1);
+        if *effort == 0 {
+            return true;
+        }
         let before = scope.len();
         let stop = bind(part, relation.row(index), symbols, scope)
-            && each(others, symbols, facts, scope, visit);
+            && each(others, symbols, facts, scope, effort, visit);
         scope.truncate(before);
         if stop {
             return true;

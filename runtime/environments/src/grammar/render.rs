@@ -15,6 +15,8 @@ pub struct RenderLimits {
     pub max_depth: usize,
     /// Most rules and values written for one text. Default 100,000.
     pub max_expansions: usize,
+    /// Most facts tried against the conditions of one text. Default 2 million.
+    pub max_effort: usize,
 }
 
 impl Default for RenderLimits {
@@ -23,6 +25,7 @@ impl Default for RenderLimits {
             max_bytes: 256 << 10,
             max_depth: 64,
             max_expansions: 100_000,
+            max_effort: 2_000_000,
         }
     }
 }
@@ -99,6 +102,7 @@ impl Grammar {
             world,
             text: String::with_capacity(64),
             expansions: 0,
+            effort: world.limits.max_effort,
             depth: 0,
         };
         writer.pieces(pieces, &mut scope)?;
@@ -111,6 +115,7 @@ struct Writer<'a> {
     world: World<'a>,
     text: String,
     expansions: usize,
+    effort: usize,
     depth: usize,
 }
 
@@ -147,13 +152,16 @@ impl<'a> Writer<'a> {
             });
         }
         let (task, facts) = (self.world.task, self.world.facts);
-        let mut holds =
-            |condition: &Condition| condition.each(task.symbols(), facts, scope, &mut |_| true);
-        let Some(alternative) = rule
+        let effort = &mut self.effort;
+        let mut holds = |condition: &Condition| {
+            condition.each(task.symbols(), facts, scope, effort, &mut |_| true)
+        };
+        let alternative = rule
             .alternatives
             .iter()
-            .find(|a| a.condition.as_ref().is_none_or(&mut holds))
-        else {
+            .find(|a| a.condition.as_ref().is_none_or(&mut holds));
+        self.tried()?;
+        let Some(alternative) = alternative else {
             return Err(RenderError::NoAlternative {
                 name: rule.name.clone(),
             });
@@ -198,18 +206,20 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn matches(&self, given: &Condition, scope: &mut Scope) -> Result<Vec<Scope>, RenderError> {
+    fn matches(&mut self, given: &Condition, scope: &mut Scope) -> Result<Vec<Scope>, RenderError> {
         let limit = self.world.limits.max_expansions;
         let mut scopes: Vec<Scope> = Vec::new();
         let too_many = given.each(
             self.world.task.symbols(),
             self.world.facts,
             scope,
+            &mut self.effort,
             &mut |found| {
                 scopes.push(found.clone());
                 scopes.len() > limit
             },
         );
+        self.tried()?;
         if too_many {
             Err(RenderError::TooLong {
                 what: "matches of a condition",
@@ -269,6 +279,17 @@ impl<'a> Writer<'a> {
         }
         self.text.push_str(text);
         Ok(())
+    }
+
+    /// Refuses to go on when conditions took all the effort.
+    fn tried(&self) -> Result<(), RenderError> {
+        if self.effort > 0 {
+            return Ok(());
+        }
+        Err(RenderError::TooLong {
+            what: "facts tried",
+            limit: self.world.limits.max_effort,
+        })
     }
 
     fn count(&mut self) -> Result<(), RenderError> {

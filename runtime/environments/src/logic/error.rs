@@ -40,6 +40,12 @@ pub enum LogicError {
         /// The name.
         name: String,
     },
+    /// A condition that takes too long to judge.
+    #[error("judging a condition took more than {limit} attempts; bind its variables by facts")]
+    TooMuchWork {
+        /// The limit.
+        limit: u64,
+    },
     /// A condition with too many alternatives once its `or` parts are multiplied out.
     #[error(
         "in {place}: the condition has too many alternatives (more than {limit} literals); split the action"

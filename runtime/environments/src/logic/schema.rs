@@ -13,6 +13,9 @@ use crate::pddl::{Action, Effect, Formula};
 /// Most parameters of an action.
 pub const MAX_PARAMETERS: usize = 16;
 
+/// Most things that can be done in one state.
+const MAX_OPERATORS: usize = 100_000;
+
 /// An action with its arguments: something that can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Operator {
@@ -125,7 +128,12 @@ impl Schema {
     }
 
     /// Adds what can be done now.
-    pub(super) fn applicable(&self, symbols: &Symbols, facts: &Facts, found: &mut Vec<Operator>) {
+    pub(super) fn applicable(
+        &self,
+        symbols: &Symbols,
+        facts: &Facts,
+        found: &mut Vec<Operator>,
+    ) -> Result<(), LogicError> {
         let mut search = Search::new(symbols, facts);
         let mut seen = HashSet::new();
         for conjunct in &self.precondition.alternatives {
@@ -134,9 +142,11 @@ impl Schema {
                 if self.has_effect(conjunct, binding) && (!self.repeats || seen.insert(operator)) {
                     found.push(operator);
                 }
-                false
+                found.len() > MAX_OPERATORS
             });
         }
+        too_many("things that can be done", found.len(), MAX_OPERATORS)?;
+        search.complete(())
     }
 
     fn operator(&self, binding: &Binding) -> Operator {
@@ -176,7 +186,7 @@ impl Schema {
         operator: &Operator,
         facts: &mut Facts,
         text: &mut TextFacts,
-    ) {
+    ) -> Result<(), LogicError> {
         let mut happening = Vec::new();
         let mut noted = Vec::new();
         for change in &self.changes {
@@ -206,6 +216,7 @@ impl Schema {
                     });
                 }
             }
+            search.complete(())?;
         }
         // Add wins over delete.
         for instance in happening.iter().filter(|instance| !instance.adds) {
@@ -214,24 +225,23 @@ impl Schema {
         for instance in happening.iter().filter(|instance| instance.adds) {
             facts.insert(instance.predicate, instance.row());
         }
-        self.note(&noted, text);
+        note(&noted, text);
+        Ok(())
     }
+}
 
-    /// The text notes additions first, and a deletion only where no unconditional addition of the same fact stands.
-    fn note(&self, noted: &[Instance], text: &mut TextFacts) {
-        for instance in noted.iter().filter(|instance| instance.adds) {
-            text.insert(instance.predicate, instance.row());
+/// The text notes additions first, and a deletion only where no unconditional addition of the same fact stands.
+fn note(noted: &[Instance], text: &mut TextFacts) {
+    let mut always = HashSet::new();
+    for instance in noted.iter().filter(|instance| instance.adds) {
+        text.insert(instance.predicate, instance.row());
+        if instance.always {
+            always.insert((instance.predicate, instance.row()));
         }
-        for instance in noted.iter().filter(|instance| !instance.adds) {
-            let added = |other: &Instance| {
-                other.adds
-                    && other.always
-                    && other.predicate == instance.predicate
-                    && other.row() == instance.row()
-            };
-            if !noted.iter().any(added) {
-                text.remove(instance.predicate, instance.row());
-            }
+    }
+    for instance in noted.iter().filter(|instance| !instance.adds) {
+        if !always.contains(&(instance.predicate, instance.row())) {
+            text.remove(instance.predicate, instance.row());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Joins: finds the values of the variables that make a query true.
 
+use super::error::LogicError;
 use super::facts::{Facts, MAX_ARITY};
 use super::query::{Binding, Conjunct, MAX_SLOTS, Pattern, Query, Term, UNBOUND};
 use super::symbols::{ObjectId, Symbols};
@@ -9,7 +10,12 @@ pub(super) struct Search<'a> {
     symbols: &'a Symbols,
     facts: &'a Facts,
     pub(super) binding: Binding,
+    /// Rows and values that may still be tried.
+    effort: u64,
 }
+
+/// Most rows and values tried in one search: a game whose conditions need more cannot be played.
+const MAX_EFFORT: u64 = 20_000_000;
 
 /// Called with each solution; `true` ends the search.
 pub(super) type Visit<'v> = &'v mut dyn FnMut(&Binding) -> bool;
@@ -20,7 +26,24 @@ impl<'a> Search<'a> {
             symbols,
             facts,
             binding: [UNBOUND; MAX_SLOTS],
+            effort: MAX_EFFORT,
         }
+    }
+
+    /// Refuses what the search found so far when it ended for want of effort.
+    pub(super) fn complete<T>(&self, found: T) -> Result<T, LogicError> {
+        if self.effort > 0 {
+            Ok(found)
+        } else {
+            Err(LogicError::TooMuchWork { limit: MAX_EFFORT })
+        }
+    }
+
+    /// Whether the search has to end.
+    #[inline]
+    fn is_exhausted(&mut self) -> bool {
+        self.effort = self.effort.saturating_sub(1);
+        self.effort == 0
     }
 
     /// Whether the query has a solution that agrees with the binding.
@@ -49,6 +72,9 @@ impl<'a> Search<'a> {
             return;
         };
         for &object in self.symbols.members(*kind) {
+            if self.is_exhausted() {
+                return;
+            }
             self.binding[usize::from(*slot)] = object;
             self.each_of(rest, query, visit);
         }
@@ -89,6 +115,9 @@ impl<'a> Search<'a> {
         let pattern = &conjunct.positives[index];
         left &= !(1 << index);
         for index in rows {
+            if self.is_exhausted() {
+                return true;
+            }
             let row = self.facts.relation(pattern.predicate).row(index);
             let (bound, fits) = self.bind(pattern, row);
             let stop = fits && self.possible(conjunct) && self.join(conjunct, left, visit);
@@ -156,6 +185,9 @@ impl<'a> Search<'a> {
                 && visit(&self.binding);
         };
         for &object in self.symbols.members(kind) {
+            if self.is_exhausted() {
+                return true;
+            }
             self.binding[usize::from(slot)] = object;
             if self.possible(conjunct) && self.enumerate(conjunct, from, visit) {
                 self.binding[usize::from(slot)] = UNBOUND;

@@ -26,10 +26,10 @@ use crate::pddl::{Atom, Domain, Problem};
 /// let task = Task::new(&domain, &Problem::parse(problem, &domain, &Limits::default())?)?;
 ///
 /// let (mut facts, mut text) = task.start();
-/// let operators = task.applicable(&facts);
-/// assert!(!task.is_won(&facts));
-/// task.apply(&operators[0], &mut facts, &mut text);
-/// assert!(task.is_won(&facts));
+/// let operators = task.applicable(&facts)?;
+/// assert!(!task.is_won(&facts)?);
+/// task.apply(&operators[0], &mut facts, &mut text)?;
+/// assert!(task.is_won(&facts)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -139,24 +139,38 @@ impl Task {
     }
 
     /// Everything that can be done now, by action in the order of the domain.
-    #[must_use]
-    pub fn applicable(&self, facts: &Facts) -> Vec<Operator> {
+    ///
+    /// # Errors
+    /// When that takes too long to find out, or is too much.
+    pub fn applicable(&self, facts: &Facts) -> Result<Vec<Operator>, LogicError> {
         let mut found = Vec::new();
         for schema in &self.schemas {
-            schema.applicable(&self.symbols, facts, &mut found);
+            schema.applicable(&self.symbols, facts, &mut found)?;
         }
-        found
+        Ok(found)
     }
 
     /// Does something that can be done.
-    pub fn apply(&self, operator: &Operator, facts: &mut Facts, text: &mut TextFacts) {
-        self.schemas[operator.action()].apply(&self.symbols, operator, facts, text);
+    ///
+    /// # Errors
+    /// When the conditions of its effects take too long to judge; nothing has changed then.
+    pub fn apply(
+        &self,
+        operator: &Operator,
+        facts: &mut Facts,
+        text: &mut TextFacts,
+    ) -> Result<(), LogicError> {
+        self.schemas[operator.action()].apply(&self.symbols, operator, facts, text)
     }
 
     /// Whether the goal holds.
-    #[must_use]
-    pub fn is_won(&self, facts: &Facts) -> bool {
-        Search::new(&self.symbols, facts).holds(&self.goal)
+    ///
+    /// # Errors
+    /// When that takes too long to find out.
+    pub fn is_won(&self, facts: &Facts) -> Result<bool, LogicError> {
+        let mut search = Search::new(&self.symbols, facts);
+        let won = search.holds(&self.goal);
+        search.complete(won)
     }
 }
 

@@ -86,7 +86,7 @@ fn another_domain_is_played_to_its_end() {
         "the mona 1 is clean now."
     );
     assert_eq!(session.step("ring").unwrap().observation, "Ring! hall 2");
-    assert!(!session.is_won());
+    assert!(!session.is_won().unwrap());
     let last = session.step("walk to vault 1").unwrap();
     assert_eq!((last.won, last.done, last.score), (true, true, 1.0));
     // The guarded room keeps its dust; everything is seen now.
@@ -99,7 +99,10 @@ fn another_domain_is_played_to_its_end() {
         "Nothing happens."
     );
     session.step("ring").unwrap();
-    assert!(!session.is_won(), "ringing twice turns the alarm off");
+    assert!(
+        !session.is_won().unwrap(),
+        "ringing twice turns the alarm off"
+    );
     assert_eq!(
         session.reset().unwrap(),
         "Welcome.\n\nYou are in hall 1 with nobody."
@@ -337,6 +340,63 @@ fn texts_without_end_are_refused() {
         Session::new(Arc::new(with_grammar(&grammar).unwrap())).reset(),
         "expansions",
     );
+}
+
+#[test]
+fn games_that_take_forever_are_refused() {
+    // Sixteen free parameters over three rooms are 43 million things that can be done.
+    let parameters: String = (0..16).map(|i| format!("?p{i} - room ")).collect();
+    let action =
+        format!("(:action spin :parameters ({parameters}) :precondition () :effect (alarm))");
+    let file = GameFile {
+        pddl_domain: Cow::Owned(DOMAIN.replacen(
+            "(:action ring",
+            &format!("{action}\n(:action ring"),
+            1,
+        )),
+        grammar: Cow::Owned(format!(
+            "{GRAMMAR}\naction spin {{ template :: \"spin\"; feedback :: \"Whee.\"; }}"
+        )),
+        ..file()
+    };
+    let mut session = Session::new(Arc::new(Game::new(&file).unwrap()));
+    session.reset().unwrap();
+    let error = session.admissible().unwrap_err();
+    assert!(
+        matches!(error, GameError::Judge(LogicError::TooMany { .. })),
+        "{error:?}"
+    );
+    // Forty variables that agree with nothing.
+    let variables: String = (0..40).map(|i| format!("?v{i} - room ")).collect();
+    let goal = format!("(exists ({variables}) (and (at ?v0) (guarded ?v39) (dusty ?v1)))");
+    let (start, _) = PROBLEM.split_once("(:goal").unwrap();
+    let file = GameFile {
+        pddl_problem: Cow::Owned(format!("{start} (:goal (not {goal})))")),
+        ..file
+    };
+    assert!(
+        Session::new(Arc::new(Game::new(&file).unwrap()))
+            .is_won()
+            .unwrap()
+    );
+    let goal = goal.replace("(dusty ?v1)", "(forall (?x - room) (door ?x ?v1))");
+    let file = GameFile {
+        pddl_problem: Cow::Owned(format!("{start} (:goal {goal}))")),
+        ..file
+    };
+    let error = Session::new(Arc::new(Game::new(&file).unwrap()))
+        .is_won()
+        .unwrap_err();
+    assert!(
+        matches!(error, GameError::Judge(LogicError::TooMuchWork { .. })),
+        "{error:?}"
+    );
+    // A list over all triples of triples of things.
+    let many = "in(a:item, r:room) & in(b:item, s:room) & in(c:item, t:room)";
+    let text = (0..40)
+        .map(|_| format!("[{{a.name | {many}}}]"))
+        .collect::<String>();
+    first_text(&text).unwrap();
 }
 
 #[test]
