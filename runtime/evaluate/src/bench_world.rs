@@ -80,9 +80,6 @@ pub fn bench(
     let mut loads = Vec::new();
     let mut steps = Vec::new();
     for &index in &plan.games {
-        if stop.requested() {
-            break;
-        }
         let seed = plan.seed.wrapping_add(index as u64);
         let rng = ChaCha8Rng::seed_from_u64(seed);
         exercise(games, index, plan.steps, rng, &mut loads, &mut steps).map_err(|source| {
@@ -91,6 +88,10 @@ pub fn bench(
             }
         })?;
         played();
+        // Asked behind a game, so that even the earliest stop leaves something measured.
+        if stop.requested() {
+            break;
+        }
     }
     let nothing = || EvalError::NoGames {
         world: "the selection".into(),

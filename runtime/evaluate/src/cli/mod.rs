@@ -26,13 +26,9 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Play one episode as a readable trace
     Play(play::Play),
-    /// Play many episodes and print success, cost and memory as a table
     Run(run::Run),
-    /// Replay transcripts of the official ALFWorld engine and compare every text
     Replay(replay::Replay),
-    /// Measure how long a world takes to load a game and to answer a step
     BenchWorld(bench_world::BenchWorld),
 }
 

@@ -11,8 +11,9 @@ use stride_evaluate::world::{self, WorldSpec};
 use super::WORLDS;
 use super::flags::PolicyFlags;
 
-/// Play one episode and print every subtask, action, observation and progress with its tokens and milliseconds.
+/// Play one episode as a readable trace
 ///
+/// Every subtask, action, observation and progress is printed with its tokens and milliseconds.
 /// The last line is `won in N actions` or `lost: why`; the exit code is 0 when won, 1 when not.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{WORLDS}"))]

@@ -10,9 +10,9 @@ use stride_evaluate::world::{self, WorldSpec};
 
 use super::{WORLDS, progress, signal};
 
-/// Replay recorded games of the official engine (TextWorld / ALFWorld) on the native one, and compare every first text,
-/// answer, command list, `won`, `done` and score.
+/// Replay transcripts of the official ALFWorld engine and compare every text
 ///
+/// Compared are first texts, answers, command lists, `won`, `done` and scores.
 /// The first mismatches are printed as diffs (- the transcript, + this engine). The last line is
 /// `replayed N steps in G games: M mismatches`; the exit code is 1 on any mismatch.
 #[derive(Debug, Args)]

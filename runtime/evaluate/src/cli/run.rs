@@ -18,8 +18,10 @@ use stride_evaluate::world::{self, WorldSpec};
 use super::flags::{PolicyFlags, SelectionFlags};
 use super::{WORLDS, progress, signal};
 
-/// Play many episodes and print success by task type with 95 % Wilson intervals, calls, tokens and milliseconds per step,
-/// and memory.
+/// Play many episodes and print success, cost and memory as a table
+///
+/// The table holds success by task type with 95 % Wilson intervals, calls by level, tokens and milliseconds per step, and
+/// memory.
 ///
 /// A step is everything from one observation to the next: the low-level call, the high-level call before it when a subtask
 /// begins, the world's answer and the progress call. Tokens per step are those of all frames and utterances of the step,

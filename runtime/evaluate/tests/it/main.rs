@@ -1,0 +1,25 @@
+//! The program `stride-eval` as its users meet it: help, usage errors, tables, JSON, interrupts. No model is needed here;
+//! what needs one is in the workspace's `tests/`.
+
+mod bench_world;
+mod usage;
+
+use std::process::Command;
+
+/// A command that starts `stride-eval`.
+fn stride_eval() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stride-eval"));
+    command.env_remove("ALFWORLD_DATA");
+    command
+}
+
+/// Exit code, stdout and stderr of `stride-eval` with these arguments.
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = stride_eval().args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}

@@ -1,0 +1,18 @@
+//! Whole-program tests, one module per topic. They start the programs of this workspace as a user does, so those must be
+//! built: `cargo test --workspace --release` builds and tests everything.
+//!
+//! | module | what is shown |
+//! |---|---|
+//! | `pipeline` | a tiny policy is trained, converted and played, and computes the same on both sides |
+//! | `resume` | training that was killed goes on as if nothing had happened |
+//! | `refusals` | broken games, policies, profiles, transitions and transcripts are refused with a reason |
+//! | `conformance` | the native engine repeats the official one to the character |
+//! | `shipped` | the shipped policy wins the demo |
+
+mod conformance;
+mod demonstrations;
+mod pipeline;
+mod refusals;
+mod resume;
+mod shipped;
+mod support;

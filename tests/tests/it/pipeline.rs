@@ -1,0 +1,267 @@
+//! Train, convert, run: a tiny policy goes through the programs that a user starts, and computes the same on both sides.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use stride_agent::policy::Policy as _;
+use stride_agent::transition::Transition;
+use stride_engine::{EngineOptions, KvType, LlamaPolicy, PerLevel};
+use stride_train::policy::CandlePolicy;
+use tempfile::TempDir;
+use tokenizers::Tokenizer;
+
+use crate::demonstrations;
+use crate::support::{folder, program, root, succeed};
+
+/// Tokens of an utterance at most, where both sides are compared.
+const CAP: u32 = 24;
+
+/// Settings of a policy that is trained within seconds and knows next to nothing.
+pub const TINY: &str = "\
+[run]
+steps = 40
+batch_tokens = 2048
+micro_tokens = 512
+threads = 1
+log_every = 10
+eval_every = 20
+eval_samples = 20
+save_every = 20
+
+[model]
+hidden = 48
+layers = 2
+heads = 3
+kv_heads = 3
+ffn = 96
+max_positions = 768
+
+[tokenizer]
+vocab_size = 480
+
+[data]
+held_out = 0.25
+
+[optimizer]
+lr = 0.003
+";
+
+/// What the programs made, once for all tests.
+struct Made {
+    folder: TempDir,
+    transitions: Vec<Transition>,
+}
+
+impl Made {
+    fn checkpoint(&self) -> PathBuf {
+        self.folder.path().join("checkpoint")
+    }
+
+    fn gguf(&self) -> PathBuf {
+        self.folder.path().join("policy.gguf")
+    }
+}
+
+/// demonstrations -> `stride-train bc` -> `stride-train export` -> `stride-convert export`.
+fn made() -> &'static Made {
+    static MADE: OnceLock<Made> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let folder = folder();
+        let at = |name: &str| folder.path().join(name);
+        let transitions = demonstrations::transitions(0..8);
+        demonstrations::write(&transitions, &at("demos.jsonl"));
+        std::fs::write(at("tiny.toml"), TINY).unwrap();
+        let train = |arguments: &[&Path]| succeed(program("stride-train").args(arguments));
+        train(&[
+            "bc".as_ref(),
+            "--config".as_ref(),
+            &at("tiny.toml"),
+            "--data".as_ref(),
+            &at("demos.jsonl"),
+            "--out".as_ref(),
+            &at("run"),
+        ]);
+        assert!(at("run/loss.html").exists());
+        train(&[
+            "export".as_ref(),
+            "--run".as_ref(),
+            &at("run"),
+            "--last".as_ref(),
+            "--out".as_ref(),
+            &at("checkpoint"),
+        ]);
+        succeed(
+            program("stride-convert")
+                .arg("export")
+                .arg(at("checkpoint"))
+                .arg("--output")
+                .arg(at("policy.gguf"))
+                .args(["--type", "f32"]),
+        );
+        Made {
+            folder,
+            transitions,
+        }
+    })
+}
+
+/// The engine with nothing rounded but what the file rounds.
+fn engine(path: &Path) -> LlamaPolicy {
+    let options = EngineOptions {
+        kv_type: KvType::F32,
+        utterance_caps: PerLevel::all(CAP),
+        ..EngineOptions::default()
+    };
+    LlamaPolicy::load(path, options).unwrap()
+}
+
+#[test]
+fn a_trained_and_converted_policy_is_evaluated() {
+    let made = made();
+    let report = made.folder.path().join("report.json");
+    let record = made.folder.path().join("record.jsonl.zst");
+    let table = succeed(
+        program("stride-eval")
+            .arg("run")
+            .arg("--policy")
+            .arg(made.gguf())
+            .args([
+                "--world",
+                "household:100..103",
+                "--max-actions",
+                "6",
+                "--json",
+            ])
+            .arg(&report)
+            .arg("--record")
+            .arg(&record),
+    );
+    assert!(table.contains("tokens (prompt + generated)"), "{table}");
+    let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    assert_eq!(report["partial"], false);
+    assert_eq!(report["episodes"].as_array().unwrap().len(), 3);
+    assert_eq!(report["episodes"][0]["game"], "household:100");
+    assert_eq!(report["summary"]["ends"]["error"], 0);
+    assert_eq!(report["policy"]["sha256"].as_str().unwrap().len(), 64);
+    let lines = zstd::decode_all(&std::fs::read(record).unwrap()[..]).unwrap();
+    let transitions: Vec<Transition> = serde_json::Deserializer::from_slice(&lines)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let calls = &report["summary"]["calls"];
+    let calls = ["high", "low", "progress"].map(|level| calls[level].as_u64().unwrap());
+    assert_eq!(transitions.len() as u64, calls.iter().sum::<u64>());
+}
+
+#[test]
+fn every_quantization_plays() {
+    let made = made();
+    for kind in ["f16", "q8_0", "q4_0"] {
+        let path = made.folder.path().join(format!("policy-{kind}.gguf"));
+        succeed(
+            program("stride-convert")
+                .arg("export")
+                .arg(made.checkpoint())
+                .arg("-o")
+                .arg(&path)
+                .args(["--type", kind]),
+        );
+        let table = succeed(
+            program("stride-eval")
+                .arg("run")
+                .arg("--policy")
+                .arg(&path)
+                .args([
+                    "--world",
+                    "household:100",
+                    "--max-actions",
+                    "3",
+                    "--constrain",
+                ]),
+        );
+        assert!(table.contains("constrained"), "{kind}\n{table}");
+    }
+}
+
+#[test]
+fn jobs_do_not_change_the_result() {
+    let made = made();
+    let episodes = |jobs: &str| {
+        let out = made.folder.path().join(format!("jobs-{jobs}.json"));
+        succeed(
+            program("stride-eval")
+                .arg("run")
+                .arg("--policy")
+                .arg(made.gguf())
+                .args(["--world", "household:200..204", "--max-actions", "5"])
+                .args(["--threads", "1", "--jobs", jobs, "--json"])
+                .arg(&out),
+        );
+        let report: Value = serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap();
+        let episodes = report["episodes"].as_array().unwrap().clone();
+        // The cost in time and what the cache held are the engine's own business; the rest repeats.
+        let fields = [
+            "game",
+            "end",
+            "steps",
+            "subtasks",
+            "invalid",
+            "malformed",
+            "calls",
+        ];
+        episodes
+            .iter()
+            .map(|episode| fields.map(|field| episode[field].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(episodes("1"), episodes("2"));
+}
+
+#[test]
+fn llama_cpp_says_what_candle_says() {
+    let made = made();
+    let mut candle = CandlePolicy::load(&made.checkpoint())
+        .unwrap()
+        .with_longest_utterance(CAP as usize);
+    let mut llama = engine(&made.gguf());
+    for transition in made.transitions.iter().take(50) {
+        let frame = transition.state.as_frame();
+        let (theirs, ours) = (candle.utter(&frame).unwrap(), llama.utter(&frame).unwrap());
+        assert_eq!(theirs.text, ours.text, "{frame}");
+        assert_eq!(
+            theirs.cost.prompt_tokens, ours.cost.prompt_tokens,
+            "{frame}"
+        );
+        assert_eq!(
+            theirs.cost.generated_tokens, ours.cost.generated_tokens,
+            "{frame}"
+        );
+    }
+}
+
+#[test]
+fn llama_cpp_reads_what_the_tokenizer_wrote() {
+    let made = made();
+    let llama = engine(&made.gguf());
+    let mut tokenizer = Tokenizer::from_file(made.checkpoint().join("tokenizer.json")).unwrap();
+    tokenizer.set_encode_special_tokens(true);
+    let mut texts: Vec<String> = made
+        .transitions
+        .iter()
+        .map(|t| t.state.as_frame().to_string())
+        .collect();
+    texts.extend(made.transitions.iter().map(|t| format!(" {}", t.utterance)));
+    let corpus = std::fs::read_to_string(root().join("runtime/engine/tests/corpus.txt")).unwrap();
+    texts.extend(corpus.lines().map(str::to_owned));
+    texts.push(corpus);
+    for text in texts.iter().filter(|text| !text.is_empty()) {
+        let encoded = tokenizer.encode(text.as_str(), false).unwrap();
+        let expected: Vec<i32> = encoded
+            .get_ids()
+            .iter()
+            .map(|&id| i32::try_from(id).unwrap())
+            .collect();
+        assert_eq!(llama.text_tokens(text), expected, "{text:?}");
+    }
+}
