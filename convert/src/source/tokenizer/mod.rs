@@ -4,6 +4,10 @@
 //! stand for: no normalizer, GPT-2's splitting expression, bytes written as letters, merges by rank, ids from the
 //! vocabulary, special tokens matched before everything else. Any other setting of `tokenizers` changes some text's
 //! tokens, so each is refused by name.
+//!
+//! One difference cannot be seen from here: GPT-2's expression asks for Unicode letters and numbers, and llama.cpp and
+//! `tokenizers` (Oniguruma) carry tables of different Unicode versions. On 20,000 random texts of all scripts one text
+//! was split differently, behind a hieroglyph of Unicode 16; texts of older characters agree.
 
 mod raw;
 mod rules;
