@@ -75,11 +75,7 @@ fn visit_lines(
     loop {
         text.clear();
         line += 1;
-        if reader
-            .read_line(&mut text)
-            .map_err(TrainError::io(path))?
-            == 0
-        {
+        if reader.read_line(&mut text).map_err(TrainError::io(path))? == 0 {
             return Ok(());
         }
         if !text.trim().is_empty() {

@@ -110,6 +110,10 @@ struct ExportArgs {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
+    // The trainer's own threads fill the cores, one piece of a batch each; candle's pool of spinning threads would
+    // only take time from them.
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     match Cli::parse().command {
         Command::Tokenizer(args) => train_tokenizer(&args),
         Command::Bc(args) => behaviour_cloning(*args),

@@ -216,7 +216,11 @@ mod tests {
                 let g = f64::from(g[i]);
                 m[i] = config.beta1 * m[i] + (1.0 - config.beta1) * g;
                 v[i] = config.beta2 * v[i] + (1.0 - config.beta2) * g * g;
-                let decay = if i < 2 { 1.0 - 1e-2 * config.weight_decay } else { 1.0 };
+                let decay = if i < 2 {
+                    1.0 - 1e-2 * config.weight_decay
+                } else {
+                    1.0
+                };
                 let m = m[i] / (1.0 - config.beta1.powi(t));
                 let v = v[i] / (1.0 - config.beta2.powi(t));
                 w[i] = w[i] * decay - 1e-2 * m / (v.sqrt() + config.eps);

@@ -198,7 +198,10 @@ mod tests {
             sample.tokens[sample.frame_len - 1],
             tokenizer.marker(Marker::Low)
         );
-        assert_eq!(*sample.tokens.last().unwrap(), tokenizer.marker(Marker::End));
+        assert_eq!(
+            *sample.tokens.last().unwrap(),
+            tokenizer.marker(Marker::End)
+        );
         let said = &sample.tokens[sample.frame_len..sample.tokens.len() - 1];
         assert_eq!(tokenizer.decode(said).unwrap(), transition.utterance);
     }

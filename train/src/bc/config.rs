@@ -193,7 +193,12 @@ impl BcConfig {
         let optimizer = &self.optimizer;
         ranged("data.held_out", self.data.held_out, 0.0, 0.9)?;
         ranged("optimizer.lr", optimizer.lr, 0.0, 1.0)?;
-        ranged("optimizer.final_lr_share", optimizer.final_lr_share, 0.0, 1.0)?;
+        ranged(
+            "optimizer.final_lr_share",
+            optimizer.final_lr_share,
+            0.0,
+            1.0,
+        )?;
         ranged("optimizer.beta1", optimizer.beta1, 0.0, 0.999_999)?;
         ranged("optimizer.beta2", optimizer.beta2, 0.0, 0.999_999)?;
         ranged("optimizer.weight_decay", optimizer.weight_decay, 0.0, 10.0)?;
@@ -218,7 +223,10 @@ mod tests {
     fn defaults_are_valid_and_survive_toml() {
         let config = BcConfig::default();
         config.validate().unwrap();
-        assert_eq!(toml::from_str::<BcConfig>(&config.to_toml()).unwrap(), config);
+        assert_eq!(
+            toml::from_str::<BcConfig>(&config.to_toml()).unwrap(),
+            config
+        );
     }
 
     #[test]
@@ -227,6 +235,12 @@ mod tests {
         assert!(error.to_string().contains("step"));
         let mut config = BcConfig::default();
         config.optimizer.lr = -1.0;
-        assert!(config.validate().unwrap_err().to_string().contains("optimizer.lr"));
+        assert!(
+            config
+                .validate()
+                .unwrap_err()
+                .to_string()
+                .contains("optimizer.lr")
+        );
     }
 }

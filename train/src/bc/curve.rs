@@ -54,7 +54,9 @@ pub fn page(metrics: &[Metrics]) -> String {
                     series.points.extend(value.map(|value| (step, value)));
                 }
                 for (series, value) in exact.iter_mut().zip(evaluation.exact) {
-                    series.points.extend(value.map(|value| (step, 100.0 * value)));
+                    series
+                        .points
+                        .extend(value.map(|value| (step, 100.0 * value)));
                 }
             }
             Metrics::Success { report, .. } => {
@@ -107,11 +109,16 @@ fn drawing(all: &[Series], logarithmic: bool) -> String {
     let span = (high - low).max(1e-9);
     let x = |step: f64| MARGIN + step / last * (WIDTH - 2.0 * MARGIN);
     let y = |value: f64| HEIGHT - MARGIN - (value - low) / span * (HEIGHT - 2.0 * MARGIN);
-    let mut svg = format!("<svg width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\">\n");
+    let mut svg =
+        format!("<svg width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\">\n");
     let ticks = if logarithmic { span.round() as u32 } else { 5 };
     for tick in 0..=ticks {
         let value = low + span * f64::from(tick) / f64::from(ticks.max(1));
-        let label = if logarithmic { 10_f64.powf(value) } else { value };
+        let label = if logarithmic {
+            10_f64.powf(value)
+        } else {
+            value
+        };
         // Writing to a String cannot fail.
         let _ = writeln!(
             svg,

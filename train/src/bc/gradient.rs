@@ -143,7 +143,9 @@ impl GradientPool {
             .map(|(piece, buffer)| (piece, std::sync::Mutex::new(buffer)))
             .collect();
         let results = parallel::map(self.threads, &work, |_, (piece, buffer)| {
-            let mut buffer = buffer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut buffer = buffer
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             buffer.clear();
             buffer.resize(total, 0.0);
             network.add_gradient(weights, piece, factor, &mut buffer)

@@ -100,9 +100,7 @@ impl MetricsFile {
                 .filter(|metrics| step > 0 && metrics.step() <= step)
                 .map(|metrics| line(&metrics))
                 .collect(),
-            Err(TrainError::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
+            Err(TrainError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 String::new()
             }
             Err(error) => return Err(error),

@@ -141,10 +141,7 @@ pub fn run(options: &RunOptions, hooks: &mut RunHooks<'_>) -> Result<Ending> {
         ));
     }
     record.config = config.clone();
-    write_atomically(
-        &options.out.join(CONFIG),
-        config.to_toml().as_bytes(),
-    )?;
+    write_atomically(&options.out.join(CONFIG), config.to_toml().as_bytes())?;
     let longest = config.model.max_positions;
     let (mut stream, dropped) = SampleStream::new(
         &tokenizer,
@@ -222,8 +219,7 @@ fn begin(
         }
         (None, Some(path)) => (FrameTokenizer::from_file(path)?, None),
         (None, None) => {
-            let trained =
-                tokenizer::train(&demonstrations.training, config.tokenizer.vocab_size)?;
+            let trained = tokenizer::train(&demonstrations.training, config.tokenizer.vocab_size)?;
             (FrameTokenizer::new(trained)?, None)
         }
     };
@@ -297,9 +293,9 @@ impl Run<'_> {
             let lr = config
                 .optimizer
                 .learning_rate(self.record.step, config.run.steps);
-            let norm =
-                self.state
-                    .step(&config.optimizer, self.record.step, lr, gradient, &decayed);
+            let norm = self
+                .state
+                .step(&config.optimizer, self.record.step, lr, gradient, &decayed);
             let tokens: u64 = batch.iter().map(|piece| piece.len() as u64).sum();
             self.record.step += 1;
             self.record.tokens += tokens;
@@ -333,13 +329,7 @@ impl Run<'_> {
         Ok(Ending::Finished)
     }
 
-    fn log(
-        &mut self,
-        window: &Window,
-        lr: f64,
-        norm: f64,
-        hooks: &mut RunHooks<'_>,
-    ) -> Result<()> {
+    fn log(&mut self, window: &Window, lr: f64, norm: f64, hooks: &mut RunHooks<'_>) -> Result<()> {
         self.record.loss = Some(window.sums.loss());
         let seconds = window.since.elapsed().as_secs_f64();
         self.emit(

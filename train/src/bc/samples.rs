@@ -136,7 +136,10 @@ impl<'a> SampleStream<'a> {
     /// Tokens of one pass, as the samples stand in the files.
     #[must_use]
     pub fn tokens(&self) -> u64 {
-        self.samples.iter().map(|(_, s)| s.tokens.len() as u64).sum()
+        self.samples
+            .iter()
+            .map(|(_, s)| s.tokens.len() as u64)
+            .sum()
     }
 
     /// Where the stream stands.

@@ -97,7 +97,10 @@ pub fn max(values: &[f32]) -> f32 {
             };
         }
     }
-    best.iter().chain(tail).copied().fold(f32::NEG_INFINITY, f32::max)
+    best.iter()
+        .chain(tail)
+        .copied()
+        .fold(f32::NEG_INFINITY, f32::max)
 }
 
 /// Replaces every xᵢ by exp(xᵢ − shift) and returns their sum.

@@ -401,9 +401,7 @@ impl CustomOp2 for Block {
         };
         let (dx, dweights) = with_slice(arg1, |x| {
             with_slice(arg2, |weights| {
-                with_slice(grad_res, |dout| {
-                    Ok(self.backward(x, weights, kept, dout))
-                })
+                with_slice(grad_res, |dout| Ok(self.backward(x, weights, kept, dout)))
             })
         })?;
         Ok((

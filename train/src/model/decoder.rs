@@ -25,7 +25,11 @@ impl Decoder {
     /// When `weights` has another length than the layout.
     #[must_use]
     pub fn new(network: Network, weights: Vec<f32>) -> Self {
-        assert_eq!(weights.len(), network.layout().total(), "weights fit the layout");
+        assert_eq!(
+            weights.len(),
+            network.layout().total(),
+            "weights fit the layout"
+        );
         let cache = vec![<(Vec<f32>, Vec<f32>)>::default(); network.layout().shape().layers];
         Self {
             network,
@@ -145,7 +149,13 @@ impl Decoder {
         let eps = shape.rms_norm_eps as f32;
         let mut normed = vec![0.0; n * h];
         let mut inverse_rms = vec![0.0; n];
-        norm::forward(x, &weights[parts.norm1.clone()], eps, &mut normed, &mut inverse_rms);
+        norm::forward(
+            x,
+            &weights[parts.norm1.clone()],
+            eps,
+            &mut normed,
+            &mut inverse_rms,
+        );
         let mut qkv = vec![0.0; n * row];
         product(
             MatrixMut::new(&mut qkv, n, row),
@@ -157,9 +167,13 @@ impl Decoder {
         let positions: Vec<u32> = (past..past + n)
             .map(|p| u32::try_from(p).expect("a position lies below the capacity"))
             .collect();
-        context
-            .rope
-            .turn(&mut qkv, row, heads.query + heads.key_value, &positions, 1.0);
+        context.rope.turn(
+            &mut qkv,
+            row,
+            heads.query + heads.key_value,
+            &positions,
+            1.0,
+        );
         let (keys, values) = &mut self.cache[block];
         for row in qkv.chunks_exact(row) {
             let (key, value) = row[out_row..].split_at(heads.key_value * heads.dim);
@@ -174,7 +188,13 @@ impl Decoder {
             Matrix::new(&attended, n, out_row),
             Matrix::new(&weights[parts.out.clone()], h, out_row).t(),
         );
-        norm::forward(x, &weights[parts.norm2.clone()], eps, &mut normed, &mut inverse_rms);
+        norm::forward(
+            x,
+            &weights[parts.norm2.clone()],
+            eps,
+            &mut normed,
+            &mut inverse_rms,
+        );
         let mut gate_up = vec![0.0; n * 2 * f];
         product(
             MatrixMut::new(&mut gate_up, n, 2 * f),
@@ -194,14 +214,7 @@ impl Decoder {
 }
 
 /// Attention of the new rows (in `qkv`) to all cached keys and values; new row i sees `past + i + 1` of them.
-fn attend(
-    heads: Heads,
-    past: usize,
-    qkv: &[f32],
-    keys: &[f32],
-    values: &[f32],
-    out: &mut [f32],
-) {
+fn attend(heads: Heads, past: usize, qkv: &[f32], keys: &[f32], values: &[f32], out: &mut [f32]) {
     let (row, out_row, key_row) = (heads.row(), heads.out_row(), heads.key_value * heads.dim);
     let n = qkv.len() / row;
     let total = past + n;

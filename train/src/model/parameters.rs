@@ -248,7 +248,10 @@ mod tests {
             .iter()
             .find(|t| t.name == "model.layers.1.mlp.down_proj.weight")
             .unwrap();
-        assert_eq!(down.range.start - layout.blocks()[1].start, block.down.start);
+        assert_eq!(
+            down.range.start - layout.blocks()[1].start,
+            block.down.start
+        );
     }
 
     #[test]

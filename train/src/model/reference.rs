@@ -15,12 +15,14 @@ use crate::tokens::Sample;
 
 fn matrix(flat: &Tensor, range: std::ops::Range<usize>, cols: usize) -> Result<Tensor> {
     let rows = range.len() / cols;
-    flat.narrow(0, range.start, range.len())?.reshape((rows, cols))
+    flat.narrow(0, range.start, range.len())?
+        .reshape((rows, cols))
 }
 
 fn norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
     let mean = x.sqr()?.mean_keepdim(D::Minus1)?;
-    x.broadcast_div(&(mean + eps)?.sqrt()?)?.broadcast_mul(weight)
+    x.broadcast_div(&(mean + eps)?.sqrt()?)?
+        .broadcast_mul(weight)
 }
 
 /// x is (heads, T, d).
@@ -60,7 +62,8 @@ fn block(x: &Tensor, flat: &Tensor, shape: &ModelShape) -> Result<Tensor> {
         let copies = vec![t.unsqueeze(1)?; group];
         Tensor::cat(&copies, 1)?.reshape((heads.query, len, heads.dim))
     };
-    let scores = (q.matmul(&repeat(&k)?.transpose(1, 2)?.contiguous()?)? / (heads.dim as f64).sqrt())?;
+    let scores =
+        (q.matmul(&repeat(&k)?.transpose(1, 2)?.contiguous()?)? / (heads.dim as f64).sqrt())?;
     let mask: Vec<f64> = (0..len)
         .flat_map(|i| (0..len).map(move |j| if j > i { -1e9 } else { 0.0 }))
         .collect();
@@ -92,7 +95,8 @@ fn loss(
     for sample in samples {
         let batch = PackedBatch::new([sample], weights);
         let embedding = matrix(flat, layout.embedding(), shape.hidden)?;
-        let mut x = embedding.index_select(&Tensor::new(batch.inputs.as_slice(), &Device::Cpu)?, 0)?;
+        let mut x =
+            embedding.index_select(&Tensor::new(batch.inputs.as_slice(), &Device::Cpu)?, 0)?;
         for range in layout.blocks() {
             x = block(&x, &flat.narrow(0, range.start, range.len())?, shape)?;
         }
@@ -189,7 +193,10 @@ fn the_reference_gradient_agrees_with_finite_differences() {
             .unwrap()
     };
     for tensor in layout.tensors() {
-        for at in [tensor.range.start, (tensor.range.start + tensor.range.end) / 2] {
+        for at in [
+            tensor.range.start,
+            (tensor.range.start + tensor.range.end) / 2,
+        ] {
             let step = 1e-5;
             let numeric = (value(at, step) - value(at, -step)) / (2.0 * step);
             let error = (numeric - gradient[at]).abs();
@@ -213,7 +220,11 @@ fn the_fused_gradient_agrees_with_the_reference() {
         assert!((loss - exact_loss).abs() < 1e-5 * exact_loss.abs());
         for tensor in layout.tensors() {
             let range = tensor.range.clone();
-            let size: f64 = exact[range.clone()].iter().map(|g| g * g).sum::<f64>().sqrt();
+            let size: f64 = exact[range.clone()]
+                .iter()
+                .map(|g| g * g)
+                .sum::<f64>()
+                .sqrt();
             let error: f64 = exact[range.clone()]
                 .iter()
                 .zip(&gradient[range])
@@ -238,7 +249,10 @@ fn a_sample_has_the_same_loss_alone_and_in_any_batch() {
     };
     let samples = samples();
     let together = nll(&samples);
-    let alone: Vec<f32> = samples.iter().flat_map(|s| nll(std::slice::from_ref(s))).collect();
+    let alone: Vec<f32> = samples
+        .iter()
+        .flat_map(|s| nll(std::slice::from_ref(s)))
+        .collect();
     let backwards: Vec<Sample> = samples.iter().rev().cloned().collect();
     assert_eq!(together.len(), alone.len());
     for (a, b) in together.iter().zip(&alone) {

@@ -61,8 +61,7 @@ impl ModelShape {
                 "hidden, layers, heads and ffn must be positive".into(),
             );
         }
-        if !self.hidden.is_multiple_of(self.heads)
-            || !(self.hidden / self.heads).is_multiple_of(2)
+        if !self.hidden.is_multiple_of(self.heads) || !(self.hidden / self.heads).is_multiple_of(2)
         {
             return refuse(
                 "model.heads",
@@ -190,12 +189,24 @@ mod tests {
             kv_heads: 4,
             ..ModelShape::default()
         };
-        assert!(shape.validate().unwrap_err().to_string().contains("kv_heads"));
+        assert!(
+            shape
+                .validate()
+                .unwrap_err()
+                .to_string()
+                .contains("kv_heads")
+        );
         let shape = ModelShape {
             heads: 5,
             ..ModelShape::default()
         };
-        assert!(shape.validate().unwrap_err().to_string().contains("model.heads"));
+        assert!(
+            shape
+                .validate()
+                .unwrap_err()
+                .to_string()
+                .contains("model.heads")
+        );
         ModelShape::default().validate().unwrap();
     }
 
