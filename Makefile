@@ -1,6 +1,7 @@
 # Everything in one place: `make help`. The recipes are one line each; what needs more is in .ci/.
 
 CARGO ?= cargo
+PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/release
 # The policy that the demo plays: the shipped one.
 POLICY ?= $(firstword $(wildcard models/*.gguf))
 # A household game that the shipped policy wins.
@@ -16,10 +17,12 @@ help: ## this list
 
 demo: build ## build, then let the shipped policy play a household game
 	@test -n "$(POLICY)" || { echo "models/ holds no GGUF policy; give one: make demo POLICY=FILE" >&2; exit 1; }
-	@$(CARGO) run --quiet --release -p stride-evaluate --bin stride-eval -- play --policy $(POLICY) --world household:$(GAME)
+	@$(PROGRAMS)/stride-eval play --policy $(POLICY) --world household:$(GAME)
 
+# Every recipe selects the whole workspace: selecting one package gives some build tool other features (syn, behind bindgen),
+# and cargo would then compile llama.cpp a second time.
 build: prerequisites ## the program stride-eval, in release form (about 6 minutes on 2 cores the first time)
-	@$(CARGO) build --release -p stride-evaluate
+	@$(CARGO) build --release --workspace --bin stride-eval
 
 test: prerequisites ## all tests, in release form so that llama.cpp is compiled once
 	$(CARGO) test --workspace --release
@@ -30,7 +33,7 @@ lint: prerequisites ## formatting, clippy and docs, with warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --release
 
 conformance: build ## compare the native engine with transcripts of the official one (ALFWORLD=, TRANSCRIPTS=)
-	@$(CARGO) run --quiet --release -p stride-evaluate --bin stride-eval -- replay --world alfworld:$(ALFWORLD) --transcripts $(TRANSCRIPTS)
+	@$(PROGRAMS)/stride-eval replay --world alfworld:$(ALFWORLD) --transcripts $(TRANSCRIPTS)
 
 prerequisites:
 	@sh .ci/prerequisites
