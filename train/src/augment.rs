@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use rand::Rng;
 use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use stride_agent::places::NameList;
 use stride_agent::transition::FrameText;
 use stride_firmware_config::state::Completed;
@@ -20,7 +21,7 @@ pub fn renumber(state: &FrameText, utterance: &str, rng: &mut impl Rng) -> (Fram
     let mut renamer = Renamer {
         places: &places,
         kinds: BTreeMap::new(),
-        rng,
+        seed: rng.random(),
     };
     let state = match state.clone() {
         FrameText::High {
@@ -80,14 +81,14 @@ pub fn renumber(state: &FrameText, utterance: &str, rng: &mut impl Rng) -> (Fram
     (state, utterance)
 }
 
-struct Renamer<'a, R> {
+struct Renamer<'a> {
     places: &'a NameList,
     /// For every kind the new number of each old one.
     kinds: BTreeMap<String, Vec<u32>>,
-    rng: &'a mut R,
+    seed: u64,
 }
 
-impl<R: Rng> Renamer<'_, R> {
+impl Renamer<'_> {
     fn text(&mut self, text: &str) -> String {
         let mut out = String::with_capacity(text.len() + 8);
         let mut previous = "";
@@ -122,8 +123,12 @@ impl<R: Rng> Renamer<'_, R> {
             return number;
         }
         if !self.kinds.contains_key(kind) {
+            // By kind, not by the order in which kinds come: all frames of a step agree.
+            let name = kind.bytes().fold(self.seed, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
             let mut numbers: Vec<u32> = (1..=HIGHEST).collect();
-            numbers.shuffle(self.rng);
+            numbers.shuffle(&mut ChaCha8Rng::seed_from_u64(name));
             self.kinds.insert(kind.to_owned(), numbers);
         }
         self.kinds[kind][number as usize - 1]
@@ -136,9 +141,6 @@ fn is_kind(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-
     use super::*;
 
     #[test]

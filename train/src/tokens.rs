@@ -26,6 +26,16 @@ pub struct Sample {
     pub tokens: Vec<u32>,
     /// How many of the tokens are the frame's.
     pub frame_len: usize,
+    /// How many of these are the frame's head: scene and observation, which the calls of one step share.
+    pub head_len: usize,
+}
+
+impl Sample {
+    /// Tokens of the head.
+    #[must_use]
+    pub fn head(&self) -> &[u32] {
+        &self.tokens[..self.head_len]
+    }
 }
 
 /// A vocabulary that knows the markers of layout version 1.
@@ -143,12 +153,18 @@ impl FrameTokenizer {
     pub fn sample(&self, frame: &StepFrame<'_>, utterance: &str) -> Result<Sample> {
         let mut tokens = self.frame(frame)?;
         let frame_len = tokens.len();
+        let observation = self.marker(Marker::Observation);
+        let head_len = tokens
+            .iter()
+            .position(|token| *token == observation)
+            .map_or(Ok(0), |at| self.text(frame.observation()).map(|text| at + 1 + text.len()))?;
         tokens.extend_from_slice(&self.text(utterance)?);
         tokens.push(self.marker(Marker::End));
         Ok(Sample {
             level: frame.level(),
             tokens,
             frame_len,
+            head_len,
         })
     }
 

@@ -53,9 +53,9 @@ pub fn evaluate(
     for (piece, result) in pieces.iter().zip(results) {
         let found = result?;
         sums.count(piece, &found.nll);
-        let mut right = vec![true; piece.sequences.len()];
-        for (sequence, greedy) in piece.asked.sequences.iter().zip(found.greedy) {
-            right[*sequence as usize] &= greedy;
+        let mut right = vec![true; piece.levels.len()];
+        for (sample, greedy) in piece.asked.samples.iter().zip(found.greedy) {
+            right[*sample as usize] &= greedy;
         }
         for (level, right) in piece.levels.iter().zip(right) {
             count[level_index(*level)] += 1;

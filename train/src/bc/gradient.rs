@@ -42,7 +42,7 @@ impl LossSums {
                     self.frame_tokens += 1;
                 }
                 Part::Utterance => {
-                    let level = level_index(batch.levels[asked.sequences[i] as usize]);
+                    let level = level_index(batch.levels[asked.samples[i] as usize]);
                     self.nll[level] += nll;
                     self.tokens[level] += 1;
                 }
@@ -90,21 +90,35 @@ pub fn pieces<S: Borrow<Sample>>(
     weights: &LossWeights,
 ) -> Vec<Arc<PackedBatch>> {
     let mut rising: Vec<&Sample> = samples.iter().map(Borrow::borrow).collect();
-    // Longest first onto the emptiest piece; the sort is stable, so equal lengths keep their order.
-    rising.sort_by_key(|sample| std::cmp::Reverse(sample.tokens.len()));
-    let total: usize = rising.iter().map(|sample| sample.tokens.len()).sum();
-    let count = total.div_ceil(tokens.max(1)).clamp(1, rising.len().max(1));
+    rising.sort_by(|a, b| a.head().cmp(b.head()));
+    let mut groups: Vec<(usize, &[&Sample])> = rising
+        .chunk_by(|a, b| a.head() == b.head())
+        .map(|group| (rows(group), group))
+        .collect();
+    // Longest first onto the emptiest piece; the sorts are stable, so equals keep their order.
+    groups.sort_by_key(|(rows, _)| std::cmp::Reverse(*rows));
+    let total: usize = groups.iter().map(|(rows, _)| rows).sum();
+    let count = total.div_ceil(tokens.max(1)).clamp(1, groups.len().max(1));
     let mut loads = vec![0_usize; count];
     let mut parts: Vec<Vec<&Sample>> = vec![Vec::new(); count];
-    for sample in rising {
+    for (rows, group) in groups {
         let emptiest = (0..count).min_by_key(|i| loads[*i]).unwrap_or(0);
-        loads[emptiest] += sample.tokens.len();
-        parts[emptiest].push(sample);
+        loads[emptiest] += rows;
+        parts[emptiest].extend_from_slice(group);
     }
     parts
         .into_iter()
         .map(|part| Arc::new(PackedBatch::new(part, weights)))
         .collect()
+}
+
+/// Rows that samples with one head take in a batch.
+fn rows(group: &[&Sample]) -> usize {
+    let whole = |sample: &&Sample| sample.tokens.len() - 1;
+    match group {
+        [first, rest @ ..] => whole(first) + rest.iter().map(|s| whole(s) - s.head_len).sum::<usize>(),
+        [] => 0,
+    }
 }
 
 /// Gradient buffers, reused from step to step: one for every piece.

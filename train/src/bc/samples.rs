@@ -64,7 +64,7 @@ impl Demonstrations {
 pub struct DataPosition {
     /// Passes over the training samples that are complete.
     pub epoch: u64,
-    /// Samples of this pass that were used.
+    /// Steps of this pass that were used.
     pub used: usize,
 }
 
@@ -75,6 +75,8 @@ pub struct SampleStream<'a> {
     transitions: &'a [Transition],
     /// Samples as they stand in the files, and their transitions' places; too long ones are left out.
     samples: Vec<(usize, Sample)>,
+    /// Where each step begins in `samples`: neighbours with one head, drawn together.
+    steps: Vec<std::ops::Range<usize>>,
     renumber: bool,
     seed: u64,
     longest: usize,
@@ -107,10 +109,19 @@ impl<'a> SampleStream<'a> {
             )));
         }
         let dropped = transitions.len() - samples.len();
+        let mut start = 0;
+        let steps = samples
+            .chunk_by(|(_, a), (_, b)| a.head() == b.head())
+            .map(|step| {
+                start += step.len();
+                start - step.len()..start
+            })
+            .collect();
         let mut stream = Self {
             tokenizer,
             transitions,
             samples,
+            steps,
             renumber,
             seed,
             longest,
@@ -151,7 +162,7 @@ impl<'a> SampleStream<'a> {
     /// Continues at a position.
     pub fn seek(&mut self, position: DataPosition) {
         self.position = position;
-        let count = u32::try_from(self.samples.len()).expect("fewer than 2^32 samples fit memory");
+        let count = u32::try_from(self.steps.len()).expect("fewer than 2^32 samples fit memory");
         self.order = (0..count).collect();
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         random.set_stream(position.epoch);
@@ -172,23 +183,25 @@ impl<'a> SampleStream<'a> {
                     used: 0,
                 });
             }
-            let index = self.order[self.position.used] as usize;
-            let length = self.samples[index].1.tokens.len() - 1;
+            let step = self.steps[self.order[self.position.used] as usize].clone();
+            let head = self.samples[step.start].1.head_len;
+            let rows = self.samples[step.clone()].iter();
+            let length = head + rows.map(|(_, s)| s.tokens.len() - 1 - head).sum::<usize>();
             if length > room && !picked.is_empty() {
                 break;
             }
-            picked.push((index, self.position.epoch));
+            picked.extend(step.clone().map(|index| (index, step.start, self.position.epoch)));
             room = room.saturating_sub(length);
             self.position.used += 1;
         }
         picked
             .into_iter()
-            .map(|(index, epoch)| self.sample(index, epoch))
+            .map(|(index, step, epoch)| self.sample(index, step, epoch))
             .collect()
     }
 
-    /// One sample as a pass sees it.
-    fn sample(&self, index: usize, epoch: u64) -> Result<Cow<'_, Sample>> {
+    /// One sample as a pass sees it; the samples of a step are renumbered alike.
+    fn sample(&self, index: usize, step: usize, epoch: u64) -> Result<Cow<'_, Sample>> {
         let (transition, sample) = &self.samples[index];
         if !self.renumber {
             return Ok(Cow::Borrowed(sample));
@@ -196,7 +209,7 @@ impl<'a> SampleStream<'a> {
         let transition = &self.transitions[*transition];
         // A generator of its own for every sample and pass: no state to save, the same after a resume.
         let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0x9E37_79B9_7F4A_7C15);
-        random.set_stream(epoch.wrapping_mul(1 << 32) ^ index as u64);
+        random.set_stream(epoch.wrapping_mul(1 << 32) ^ step as u64);
         let (state, utterance) = renumber(&transition.state, &transition.utterance, &mut random);
         let changed = self.tokenizer.sample(&state.as_frame(), &utterance)?;
         if changed.tokens.len() > self.longest {

@@ -1,7 +1,8 @@
 //! Causal attention inside each sequence of a packed batch, and its gradient.
 //!
 //! Rows of `qkv` are `[q heads | k heads | v heads]` after the rotary embedding. Sequences lie one after the other
-//! without padding; no query sees another sequence.
+//! without padding. A query sees the rows of its own sequence up to itself, and before them all rows of the sequence's
+//! prefix, which other sequences may share: the calls of one step have the same head, computed once.
 
 use std::ops::Range;
 
@@ -37,13 +38,15 @@ impl Heads {
         self.query * self.dim
     }
 
-    /// Where the key and the value of a query head start in a row.
+    /// Elements of the keys and values of a row.
+    const fn kv_row(self) -> usize {
+        2 * self.key_value * self.dim
+    }
+
+    /// Where the key and the value of a query head start in a row of keys and values.
     const fn key_and_value(self, head: usize) -> (usize, usize) {
         let shared = head / (self.query / self.key_value);
-        (
-            (self.query + shared) * self.dim,
-            (self.query + self.key_value + shared) * self.dim,
-        )
+        (shared * self.dim, (self.key_value + shared) * self.dim)
     }
 
     fn scale(self) -> f32 {
@@ -51,12 +54,57 @@ impl Heads {
     }
 
     /// Elements of the probabilities that [`forward`] keeps for `sequences`.
-    pub fn probabilities(self, sequences: &[Range<usize>]) -> usize {
+    pub fn probabilities(self, sequences: &[Sequence]) -> usize {
         sequences
             .iter()
-            .map(|rows| self.query * rows.len() * rows.len())
+            .map(|sequence| self.query * sequence.rows.len() * sequence.len())
             .sum()
     }
+}
+
+/// Rows of a packed batch that see each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sequence {
+    /// Earlier rows that all rows of this sequence see; empty for a sequence that stands alone.
+    pub prefix: Range<usize>,
+    /// The sequence's own rows.
+    pub rows: Range<usize>,
+}
+
+impl Sequence {
+    /// Rows that its last row sees.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.prefix.len() + self.rows.len()
+    }
+
+    /// Whether it has no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Copies keys and values of all seen rows to `kv`, one after the other.
+    fn gather(&self, heads: Heads, qkv: &[f32], kv: &mut [f32]) {
+        let (stride, skip) = (heads.row(), heads.out_row());
+        let seen = self.prefix.clone().chain(self.rows.clone());
+        for (row, kv) in seen.zip(kv.chunks_exact_mut(heads.kv_row())) {
+            kv.copy_from_slice(&qkv[row * stride + skip..(row + 1) * stride]);
+        }
+    }
+
+    /// Adds `dkv`, laid out as by `gather`, to the keys and values of `dqkv`.
+    fn scatter(&self, heads: Heads, dkv: &[f32], dqkv: &mut [f32]) {
+        let (stride, skip) = (heads.row(), heads.out_row());
+        let seen = self.prefix.clone().chain(self.rows.clone());
+        for (row, dkv) in seen.zip(dkv.chunks_exact(heads.kv_row())) {
+            simd::add(&mut dqkv[row * stride + skip..(row + 1) * stride], dkv);
+        }
+    }
+}
+
+fn longest(sequences: &[Sequence]) -> usize {
+    sequences.iter().map(Sequence::len).max().unwrap_or(0)
 }
 
 /// Blocks of query rows of a sequence of `len` rows.
@@ -66,27 +114,30 @@ fn blocks(len: usize) -> impl Iterator<Item = Range<usize>> {
         .map(move |start| start..len.min(start + BLOCK))
 }
 
-/// Writes the attention's output to `out` and the probabilities (sequence by sequence, head by head, T x T) to
-/// `probabilities`. Of a row of probabilities, what lies behind its block's end is not written.
+/// Writes the attention's output to `out` and the probabilities (sequence by sequence, head by head, own rows x seen
+/// rows) to `probabilities`. Of a row of probabilities, what lies behind its block's end is not written.
 pub fn forward(
     heads: Heads,
-    sequences: &[Range<usize>],
+    sequences: &[Sequence],
     qkv: &[f32],
     probabilities: &mut [f32],
     out: &mut [f32],
+    pool: &Pool,
 ) {
-    let (stride, out_stride) = (heads.row(), heads.out_row());
+    let (stride, out_stride, kv_stride) = (heads.row(), heads.out_row(), heads.kv_row());
+    let mut kv = pool.take(longest(sequences) * kv_stride);
     let mut rest = probabilities;
-    for rows in sequences {
-        let len = rows.len();
+    for sequence in sequences {
+        let (rows, before, len) = (&sequence.rows, sequence.prefix.len(), sequence.len());
+        sequence.gather(heads, qkv, &mut kv);
         let qkv = &qkv[rows.start * stride..rows.end * stride];
         let out = &mut out[rows.start * out_stride..rows.end * out_stride];
         for head in 0..heads.query {
-            let (p, tail) = std::mem::take(&mut rest).split_at_mut(len * len);
+            let (p, tail) = std::mem::take(&mut rest).split_at_mut(rows.len() * len);
             rest = tail;
             let (key, value) = heads.key_and_value(head);
-            for block in blocks(len) {
-                let (count, seen) = (block.len(), block.end);
+            for block in blocks(rows.len()) {
+                let (count, seen) = (block.len(), before + block.end);
                 let p = &mut p[block.start * len..block.end * len];
                 product(
                     MatrixMut::strided(p, count, seen, len),
@@ -97,9 +148,9 @@ pub fn forward(
                         heads.dim,
                         stride,
                     ),
-                    Matrix::strided(&qkv[key..], seen, heads.dim, stride).t(),
+                    Matrix::strided(&kv[key..], seen, heads.dim, kv_stride).t(),
                 );
-                causal_softmax(p, len, block.start + 1, seen);
+                causal_softmax(p, len, before + block.start + 1, seen);
                 product(
                     MatrixMut::strided(
                         &mut out[block.start * out_stride + head * heads.dim..],
@@ -109,7 +160,7 @@ pub fn forward(
                     ),
                     1.0,
                     Matrix::strided(p, count, seen, len),
-                    Matrix::strided(&qkv[value..], seen, heads.dim, stride),
+                    Matrix::strided(&kv[value..], seen, heads.dim, kv_stride),
                 );
             }
         }
@@ -132,28 +183,32 @@ vectorized! {
 /// Adds the gradient of `qkv` to `dqkv`, given `dout`, that of the output.
 pub fn backward(
     heads: Heads,
-    sequences: &[Range<usize>],
+    sequences: &[Sequence],
     qkv: &[f32],
     probabilities: &[f32],
     dout: &[f32],
     dqkv: &mut [f32],
     pool: &Pool,
 ) {
-    let (stride, out_stride) = (heads.row(), heads.out_row());
-    let longest = sequences.iter().map(Range::len).max().unwrap_or(0);
+    let (stride, out_stride, kv_stride) = (heads.row(), heads.out_row(), heads.kv_row());
+    let longest = longest(sequences);
     let mut scratch = pool.take(BLOCK * longest);
+    let mut kv = pool.take(longest * kv_stride);
+    let mut dkv = pool.take(longest * kv_stride);
     let mut rest = probabilities;
-    for rows in sequences {
-        let len = rows.len();
+    for sequence in sequences {
+        let (rows, before, len) = (&sequence.rows, sequence.prefix.len(), sequence.len());
+        sequence.gather(heads, qkv, &mut kv);
+        dkv[..len * kv_stride].fill(0.0);
         let qkv = &qkv[rows.start * stride..rows.end * stride];
-        let dqkv = &mut dqkv[rows.start * stride..rows.end * stride];
+        let dq = &mut dqkv[rows.start * stride..rows.end * stride];
         let dout = &dout[rows.start * out_stride..rows.end * out_stride];
         for head in 0..heads.query {
-            let (p, tail) = rest.split_at(len * len);
+            let (p, tail) = rest.split_at(rows.len() * len);
             rest = tail;
             let (key, value) = heads.key_and_value(head);
-            for block in blocks(len) {
-                let (count, seen) = (block.len(), block.end);
+            for block in blocks(rows.len()) {
+                let (count, seen) = (block.len(), before + block.end);
                 let p = &p[block.start * len..block.end * len];
                 let query = block.start * stride + head * heads.dim;
                 let p_view = Matrix::strided(p, count, seen, len);
@@ -164,7 +219,7 @@ pub fn backward(
                     out_stride,
                 );
                 add_product(
-                    MatrixMut::strided(&mut dqkv[value..], seen, heads.dim, stride),
+                    MatrixMut::strided(&mut dkv[value..], seen, heads.dim, kv_stride),
                     1.0,
                     p_view.t(),
                     dout,
@@ -174,24 +229,25 @@ pub fn backward(
                     MatrixMut::new(ds, count, seen),
                     1.0,
                     dout,
-                    Matrix::strided(&qkv[value..], seen, heads.dim, stride).t(),
+                    Matrix::strided(&kv[value..], seen, heads.dim, kv_stride).t(),
                 );
                 softmax_backward(ds, seen, p, len);
                 let ds = Matrix::new(ds, count, seen);
                 add_product(
-                    MatrixMut::strided(&mut dqkv[query..], count, heads.dim, stride),
+                    MatrixMut::strided(&mut dq[query..], count, heads.dim, stride),
                     heads.scale(),
                     ds,
-                    Matrix::strided(&qkv[key..], seen, heads.dim, stride),
+                    Matrix::strided(&kv[key..], seen, heads.dim, kv_stride),
                 );
                 add_product(
-                    MatrixMut::strided(&mut dqkv[key..], seen, heads.dim, stride),
+                    MatrixMut::strided(&mut dkv[key..], seen, heads.dim, kv_stride),
                     heads.scale(),
                     ds.t(),
                     Matrix::strided(&qkv[query..], count, heads.dim, stride),
                 );
             }
         }
+        sequence.scatter(heads, &dkv, dqkv);
     }
 }
 

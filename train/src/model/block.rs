@@ -117,6 +117,7 @@ impl Block {
             &qkv,
             &mut probabilities,
             &mut attended,
+            pool,
         );
         let mut middle = pool.take(n * h);
         middle.copy_from_slice(x);

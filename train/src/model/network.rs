@@ -146,7 +146,7 @@ impl Network {
         if let Some(sequence) = batch
             .sequences
             .iter()
-            .find(|rows| rows.len() > self.context.rope.positions())
+            .find(|sequence| sequence.len() > self.context.rope.positions())
         {
             return Err(candle_core::Error::Msg(format!(
                 "a sequence of {} tokens does not fit {} positions",

@@ -142,6 +142,7 @@ fn samples() -> Vec<Sample> {
                 .map(|t| u32::try_from((t * t * 7 + i * 13 + t) % VOCABULARY).unwrap())
                 .collect(),
             frame_len: len * 2 / 3,
+            head_len: 0,
         })
         .collect()
 }
@@ -330,4 +331,46 @@ fn the_decoder_keeps_a_shared_prefix() {
     }
     assert!(decoder.prompt(&[]).is_err());
     assert!(decoder.prompt(&[99]).is_err());
+}
+
+#[test]
+fn a_shared_head_changes_neither_loss_nor_gradient() {
+    let layout = ParameterLayout::new(&shape(true), VOCABULARY);
+    let flat = layout.initialize(5);
+    let step: Vec<Sample> = samples()
+        .into_iter()
+        .map(|mut sample| {
+            let head = (0..40_u32).map(|t| t * 3 % VOCABULARY as u32);
+            sample.tokens.splice(..0, head);
+            sample.tokens.truncate(shape(true).max_positions);
+            sample.frame_len += 40;
+            sample.frame_len = sample.frame_len.min(sample.tokens.len() - 2);
+            sample.head_len = 40;
+            sample
+        })
+        .collect();
+    let network = Network::new(layout.clone());
+    let weights = network.weights(&flat).unwrap();
+    let gradient = |batches: &[PackedBatch]| {
+        let mut gradient = vec![0.0; layout.total()];
+        let mut nll = Vec::new();
+        for batch in batches {
+            let batch = Arc::new(batch.clone());
+            let found = network.add_gradient(&weights, &batch, 1.0, &mut gradient);
+            nll.extend(found.unwrap().nll);
+        }
+        (nll, gradient)
+    };
+    let utterances = LossWeights::UTTERANCE;
+    let shared = PackedBatch::new(&step, &utterances);
+    let alone: Vec<_> = step.iter().map(|s| PackedBatch::new([s], &utterances)).collect();
+    assert_eq!(shared.len() + 40 * (step.len() - 1), alone.iter().map(PackedBatch::len).sum::<usize>());
+    let ((nll, together), (nll_alone, apart)) = (gradient(&[shared]), gradient(&alone));
+    for (a, b) in nll.iter().zip(&nll_alone) {
+        assert!((a - b).abs() < 1e-4, "{a} against {b}");
+    }
+    let largest = apart.iter().fold(0.0_f32, |m, g| m.max(g.abs()));
+    for (a, b) in together.iter().zip(&apart) {
+        assert!((a - b).abs() < 1e-4 * largest, "{a} against {b}");
+    }
 }
