@@ -1,4 +1,5 @@
-//! Answers many frames and reports speed and memory: `soak POLICY [FRAMES] [THREADS] [free|constrained]`.
+//! Answers many frames and reports speed and memory: `soak POLICY [FRAMES] [THREADS] [constrained] [flash]
+//! [repack]`.
 //!
 //! The frames are those of a made-up search through a room: a progress call and a low call a step, a high call every
 //! tenth step.
@@ -23,10 +24,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let threads: NonZeroU32 = arguments
         .next()
         .map_or(Ok(NonZeroU32::MIN), |n| n.parse())?;
-    let constrained = arguments.next().is_some_and(|mode| mode == "constrained");
+    let modes: Vec<String> = arguments.collect();
+    let has = |mode: &str| modes.iter().any(|m| m == mode);
     let options = EngineOptions {
         threads,
-        constraint: constrained.then(ActionTemplates::default),
+        constraint: has("constrained").then(ActionTemplates::default),
+        flash_attention: has("flash"),
+        repack_weights: has("repack"),
         ..EngineOptions::default()
     };
     let started = Instant::now();

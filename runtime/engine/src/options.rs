@@ -47,7 +47,7 @@ pub enum KvType {
     /// 16-bit floats (default).
     #[default]
     F16,
-    /// 8-bit blocks: half the memory of F16. It needs [`EngineOptions::flash_attention`].
+    /// 8-bit blocks: half the memory of F16. It brings [`EngineOptions::flash_attention`] with it.
     Q8_0,
 }
 
@@ -78,7 +78,7 @@ pub struct EngineOptions {
     pub context_tokens: Option<NonZeroU32>,
     /// Most tokens decoded at once, at least 3. Default 256; it sizes the compute buffers.
     pub batch_tokens: NonZeroU32,
-    /// Layers to put on a GPU, when the binary was built for one. Default 0.
+    /// Layers to put on a GPU. Default 0; a binary that was built without GPU support computes them on the CPU.
     pub gpu_layers: u32,
     /// Number type of the KV cache. Default F16.
     pub kv_type: KvType,
@@ -141,9 +141,6 @@ impl EngineOptions {
                 "batch_tokens",
                 format!("{} is less than 3", self.batch_tokens),
             );
-        }
-        if self.kv_type == KvType::Q8_0 && !self.flash_attention {
-            return refuse("kv_type", "Q8_0 needs flash_attention".into());
         }
         for level in PolicyLevel::ALL {
             if self.utterance_caps.get(level) == 0 {

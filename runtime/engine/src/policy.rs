@@ -10,7 +10,7 @@ use stride_firmware_config::level::PolicyLevel;
 use crate::constraint::Constraint;
 use crate::error::EngineError;
 use crate::native::{Backend, Context, ContextParams, Model, ModelParams, Token};
-use crate::options::EngineOptions;
+use crate::options::{EngineOptions, KvType};
 use crate::sampling::Choice;
 use crate::sequence::Sequence;
 use crate::vocabulary::Vocabulary;
@@ -81,7 +81,8 @@ impl LlamaPolicy {
                 batch: options.batch_tokens,
                 threads: options.threads,
                 kv_type: options.kv_type,
-                flash_attention: options.flash_attention,
+                // llama.cpp has no other kernel for quantized caches.
+                flash_attention: options.flash_attention || options.kv_type == KvType::Q8_0,
             },
         )?;
         Ok(Self {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use stride_agent::policy::Policy as _;
-use stride_engine::{EngineError, EngineOptions, KvType, LlamaPolicy, PerLevel, Sampling};
+use stride_engine::{EngineError, EngineOptions, LlamaPolicy, PerLevel, Sampling};
 use stride_firmware_config::frame::StepFrame;
 use tempfile::TempDir;
 
@@ -222,7 +222,6 @@ fn impossible_options_are_refused_by_name() {
     );
     assert_eq!(with(|o| o.utterance_caps.high = 0), "utterance_caps");
     assert_eq!(with(|o| o.batch_tokens = NonZeroU32::MIN), "batch_tokens");
-    assert_eq!(with(|o| o.kv_type = KvType::Q8_0), "kv_type");
     let sampling = |o: &mut EngineOptions| {
         o.sampling = Sampling::Seeded {
             seed: 0,

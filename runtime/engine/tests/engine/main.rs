@@ -1,4 +1,5 @@
 //! The engine on a real GGUF file: a random policy that `stride-convert` wrote.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -42,7 +42,7 @@ fn caches_of_every_type_answer() {
     for (kv_type, flash_attention) in [
         (KvType::F16, false),
         (KvType::F16, true),
-        (KvType::Q8_0, true),
+        (KvType::Q8_0, false),
     ] {
         let mut policy = load(EngineOptions {
             kv_type,
