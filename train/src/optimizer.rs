@@ -210,7 +210,7 @@ mod tests {
         let (mut w, mut m, mut v) = ([0.5, -1.0, 2.0_f64], [0.0; 3], [0.0; 3]);
         for step in 0..20_u64 {
             let g: Vec<f32> = (0..3).map(|i| ((step * 3 + i) as f32).sin()).collect();
-            state.step(&config, step, 1e-2, &g, &[0..2]);
+            state.step(&config, step, 1e-2, &g, std::slice::from_ref(&(0..2)));
             let t = i32::try_from(step + 1).unwrap();
             for i in 0..3 {
                 let g = f64::from(g[i]);

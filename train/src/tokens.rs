@@ -157,7 +157,10 @@ impl FrameTokenizer {
         let head_len = tokens
             .iter()
             .position(|token| *token == observation)
-            .map_or(Ok(0), |at| self.text(frame.observation()).map(|text| at + 1 + text.len()))?;
+            .map_or(Ok(0), |at| {
+                self.text(frame.observation())
+                    .map(|text| at + 1 + text.len())
+            })?;
         tokens.extend_from_slice(&self.text(utterance)?);
         tokens.push(self.marker(Marker::End));
         Ok(Sample {

@@ -1,4 +1,5 @@
 //! Whole runs of `stride-train bc`: a killed run resumes bit by bit, a stopped run says so, a copying task is learnt.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -116,7 +116,9 @@ pub fn pieces<S: Borrow<Sample>>(
 fn rows(group: &[&Sample]) -> usize {
     let whole = |sample: &&Sample| sample.tokens.len() - 1;
     match group {
-        [first, rest @ ..] => whole(first) + rest.iter().map(|s| whole(s) - s.head_len).sum::<usize>(),
+        [first, rest @ ..] => {
+            whole(first) + rest.iter().map(|s| whole(s) - s.head_len).sum::<usize>()
+        }
         [] => 0,
     }
 }

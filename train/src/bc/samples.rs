@@ -190,7 +190,10 @@ impl<'a> SampleStream<'a> {
             if length > room && !picked.is_empty() {
                 break;
             }
-            picked.extend(step.clone().map(|index| (index, step.start, self.position.epoch)));
+            picked.extend(
+                step.clone()
+                    .map(|index| (index, step.start, self.position.epoch)),
+            );
             room = room.saturating_sub(length);
             self.position.used += 1;
         }

@@ -31,18 +31,7 @@ vectorized! {
         let rows = x.chunks_exact(width).zip(dy.chunks_exact(width));
         for (((row, dy), dx), r) in rows.zip(dx.chunks_exact_mut(width)).zip(inverse_rms) {
             // dx = r (w dy) − x r³ <w dy, x> / width
-            let mut sums = [0.0_f32; 8];
-            let tail_from = width - width % 8;
-            for start in (0..tail_from).step_by(8) {
-                for lane in 0..8 {
-                    let i = start + lane;
-                    sums[lane] = (weight[i] * dy[i]).mul_add(row[i], sums[lane]);
-                }
-            }
-            let mut sum: f32 = sums.iter().sum();
-            for i in tail_from..width {
-                sum += weight[i] * dy[i] * row[i];
-            }
+            let sum = simd::dot3(weight, dy, row);
             let back = sum * r * r * r / width as f32;
             for i in 0..width {
                 dx[i] += (weight[i] * dy[i]).mul_add(*r, -row[i] * back);

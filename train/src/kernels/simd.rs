@@ -82,6 +82,23 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + tail
 }
 
+/// Σ aᵢ bᵢ cᵢ.
+#[inline(always)]
+pub fn dot3(a: &[f32], b: &[f32], c: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; LANES];
+    let len = a.len().min(b.len()).min(c.len());
+    let whole = len - len % LANES;
+    for start in (0..whole).step_by(LANES) {
+        let range = start..start + LANES;
+        let (x, y, z) = (&a[range.clone()], &b[range.clone()], &c[range]);
+        for lane in 0..LANES {
+            sums[lane] = (x[lane] * y[lane]).mul_add(z[lane], sums[lane]);
+        }
+    }
+    let tail: f32 = (whole..len).map(|i| a[i] * b[i] * c[i]).sum();
+    sums.iter().sum::<f32>() + tail
+}
+
 /// The largest element, or −∞ of an empty slice.
 #[inline(always)]
 pub fn max(values: &[f32]) -> f32 {
@@ -160,6 +177,8 @@ mod tests {
             let values: Vec<f32> = (0..length).map(|i| (i as f32 * 0.7).sin()).collect();
             let exact: f64 = values.iter().map(|v| f64::from(*v).powi(2)).sum();
             assert!((f64::from(dot(&values, &values)) - exact).abs() < 1e-5);
+            let cubes: f64 = values.iter().map(|v| f64::from(*v).powi(3)).sum();
+            assert!((f64::from(dot3(&values, &values, &values)) - cubes).abs() < 1e-5);
             let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             assert_eq!(max(&values), largest);
         }

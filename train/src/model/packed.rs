@@ -89,7 +89,8 @@ impl PackedBatch {
             match group {
                 [alone] => batch.push(alone, &Sequence::default(), weights),
                 [first, ..] => {
-                    let head = batch.push_rows(first, 0..first.head_len, &Sequence::default(), weights);
+                    let head =
+                        batch.push_rows(first, 0..first.head_len, &Sequence::default(), weights);
                     for sample in group {
                         batch.push(sample, &head, weights);
                     }

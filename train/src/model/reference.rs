@@ -363,8 +363,14 @@ fn a_shared_head_changes_neither_loss_nor_gradient() {
     };
     let utterances = LossWeights::UTTERANCE;
     let shared = PackedBatch::new(&step, &utterances);
-    let alone: Vec<_> = step.iter().map(|s| PackedBatch::new([s], &utterances)).collect();
-    assert_eq!(shared.len() + 40 * (step.len() - 1), alone.iter().map(PackedBatch::len).sum::<usize>());
+    let alone: Vec<_> = step
+        .iter()
+        .map(|s| PackedBatch::new([s], &utterances))
+        .collect();
+    assert_eq!(
+        shared.len() + 40 * (step.len() - 1),
+        alone.iter().map(PackedBatch::len).sum::<usize>()
+    );
     let ((nll, together), (nll_alone, apart)) = (gradient(&[shared]), gradient(&alone));
     for (a, b) in nll.iter().zip(&nll_alone) {
         assert!((a - b).abs() < 1e-4, "{a} against {b}");
