@@ -48,7 +48,7 @@ pub fn renumber(state: &FrameText, utterance: &str, rng: &mut impl Rng) -> (Fram
                 scene,
                 observation: renamer.text(&observation),
                 task,
-                completed,
+                completed: Box::new(completed),
                 progress: renamer.text(&progress),
             }
         }

@@ -84,7 +84,13 @@ pub fn noisy_episode(
 ) -> Result<Demo, DemoError> {
     let rng = ChaCha8Rng::seed_from_u64(seed);
     let mut noisy = NoisyExpert::new(expert, rates, rng);
-    let demo = record(game, environment, &mut noisy, Source::Relabelled, max_actions)?;
+    let demo = record(
+        game,
+        environment,
+        &mut noisy,
+        Source::Relabelled,
+        max_actions,
+    )?;
     relabel(game, demo, expert)
 }
 
@@ -99,19 +105,24 @@ pub fn relabelled_episode(
     expert: &Expert,
     max_actions: u32,
 ) -> Result<Demo, DemoError> {
-    let demo = record(game, environment, behaviour, Source::Relabelled, max_actions)?;
+    let demo = record(
+        game,
+        environment,
+        behaviour,
+        Source::Relabelled,
+        max_actions,
+    )?;
     relabel(game, demo, expert)
 }
 
 fn relabel(game: &str, mut demo: Demo, expert: &Expert) -> Result<Demo, DemoError> {
     for transition in &mut demo.transitions {
-        transition.utterance =
-            expert
-                .answer(&transition.state.as_frame())
-                .map_err(|source| DemoError::Label {
-                    game: game.to_owned(),
-                    source,
-                })?;
+        transition.utterance = expert
+            .answer(&transition.state.as_frame())
+            .map_err(|source| DemoError::Label {
+                game: game.to_owned(),
+                source,
+            })?;
     }
     Ok(demo)
 }
@@ -147,9 +158,8 @@ fn check(game: &str, demo: &Demo) -> Result<(), DemoError> {
     if demo.report.end != EndKind::Success {
         return Ok(());
     }
-    let of = |wanted: fn(&FrameText) -> bool| {
-        demo.transitions.iter().filter(move |t| wanted(&t.state))
-    };
+    let of =
+        |wanted: fn(&FrameText) -> bool| demo.transitions.iter().filter(move |t| wanted(&t.state));
     let high = || of(|s| matches!(s, FrameText::High { .. }));
     let low = || of(|s| matches!(s, FrameText::Low { .. }));
     let progress = of(|s| matches!(s, FrameText::Progress { .. })).count();
@@ -158,7 +168,10 @@ fn check(game: &str, demo: &Demo) -> Result<(), DemoError> {
     let finished = low().filter(|t| t.reward >= 1.0).count();
     let steps = demo.report.steps as usize;
     let complaint = if (reward - demo.report.score).abs() > 1e-6 {
-        format!("high rewards sum to {reward}, the score is {}", demo.report.score)
+        format!(
+            "high rewards sum to {reward}, the score is {}",
+            demo.report.score
+        )
     } else if finished != demo.report.subtasks as usize {
         format!("{finished} finished subtasks of {}", demo.report.subtasks)
     } else if progress + 1 != steps || low().count() != steps || spans as usize != steps {

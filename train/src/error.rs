@@ -62,6 +62,9 @@ pub enum TrainError {
         /// The loss.
         loss: f64,
     },
+    /// Demonstrations could not be made.
+    #[error("demonstrations: {0}")]
+    Demos(#[source] crate::demos::DemoError),
     /// A tensor operation failed.
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),

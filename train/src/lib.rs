@@ -2,6 +2,9 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`expert`] | the expert of the household worlds: a function of the frame, at every level |
+//! | [`demos`], [`demonstrate`] | demonstrations: episodes as transitions, one by one and the whole job |
+//! | [`success`] | games won by a policy in training, on held-out training games |
 //! | [`data`] | transition files, the held-out split |
 //! | [`augment`] | renumbering of a sample's objects |
 //! | [`tokenizer`] | training of the vocabulary |
@@ -18,13 +21,17 @@ pub mod augment;
 pub mod bc;
 pub mod checkpoint;
 pub mod data;
+pub mod demonstrate;
+pub mod demos;
 pub mod error;
+pub mod expert;
 pub mod files;
 pub mod kernels;
 pub mod model;
 pub mod optimizer;
 pub mod parallel;
 pub mod policy;
+pub mod success;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokenizer;

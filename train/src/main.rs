@@ -1,6 +1,7 @@
 //! `stride-train`: trains a vocabulary and a policy from transition files, and exports checkpoints.
 
 mod console;
+mod demos_command;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,11 +11,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use console::Console;
+use stride_agent::policy::Policy;
+use stride_environments::alfworld::{Collection, Split};
 use stride_train::bc::config::BcConfig;
-use stride_train::bc::run::{self, Ending, RunHooks, RunOptions};
+use stride_train::bc::run::{self, Ending, PlayGames, RunHooks, RunOptions};
 use stride_train::data;
+use stride_train::success::HeldOutGames;
 use stride_train::tokenizer;
 use stride_train::tokens::FrameTokenizer;
+
+/// Actions of a game that is played while training.
+const MAX_ACTIONS: u32 = 50;
 
 /// Trains the policies of Stride from augmented step-level transitions.
 #[derive(Debug, Parser)]
@@ -26,6 +33,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Let the expert play training games and write every call as a transition of its level.
+    ///
+    /// Each game is played once as the expert plays it and --noisy times with errors on purpose; every frame is labelled
+    /// by the expert. Only training games are touched.
+    Demos(demos_command::DemosArgs),
     /// Train a byte-level BPE vocabulary on the texts of transition files.
     Tokenizer(TokenizerArgs),
     /// Behaviour cloning of the three levels.
@@ -94,6 +106,15 @@ struct BcArgs {
     /// Override run.save_every.
     #[arg(long)]
     save_every: Option<u64>,
+    /// Override run.success_every: steps between games played with --play-alfworld.
+    #[arg(long, requires = "play_alfworld")]
+    success_every: Option<u64>,
+    /// ALFWorld games (folder or archive); the policy plays held-out *training* games while it learns.
+    #[arg(long)]
+    play_alfworld: Option<PathBuf>,
+    /// How many held-out games are played.
+    #[arg(long, default_value_t = 40)]
+    play_games: usize,
 }
 
 #[derive(Debug, Args)]
@@ -115,6 +136,7 @@ fn main() -> anyhow::Result<ExitCode> {
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     match Cli::parse().command {
+        Command::Demos(args) => demos_command::run(args),
         Command::Tokenizer(args) => train_tokenizer(&args),
         Command::Bc(args) => behaviour_cloning(*args),
         Command::Export(args) => export(&args),
@@ -140,23 +162,28 @@ fn train_tokenizer(args: &TokenizerArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn behaviour_cloning(args: BcArgs) -> anyhow::Result<ExitCode> {
+    let games = match &args.play_alfworld {
+        Some(path) => Some(
+            Collection::open_split(path, Split::Train)
+                .with_context(|| format!("opening the games in {}", path.display()))?,
+        ),
+        None => None,
+    };
+    let count = args.play_games;
     let options = run_options(args)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        // The first signal saves and stops; a second one does not wait.
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .context("installing the signal handler")?;
+    let games = games
+        .map(|games| HeldOutGames::new(&games, options.config.data.held_out, count, MAX_ACTIONS));
+    let mut play = games
+        .as_ref()
+        .map(|games| |policy: &mut dyn Policy| games.play(policy));
+    let stop = stop_on_signal()?;
     let mut console = Console::new();
     let ending = run::run(
         &options,
         &mut RunHooks {
             stop: &stop,
             report: &mut |event| console.show(event),
-            play: None,
+            play: play.as_mut().map(|play| play as &mut PlayGames<'_>),
         },
     )?;
     console.finish();
@@ -166,6 +193,20 @@ fn behaviour_cloning(args: BcArgs) -> anyhow::Result<ExitCode> {
         Ending::Stopped { step } => println!("stopped at step {step}; go on with --resume"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A flag that Ctrl-C and SIGTERM set.
+fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        // The first signal saves and stops; a second one does not wait.
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("installing the signal handler")?;
+    Ok(stop)
 }
 
 /// Settings from the run to resume, a file or the defaults, with the command line's overrides.
@@ -186,6 +227,7 @@ fn run_options(args: BcArgs) -> anyhow::Result<RunOptions> {
     settings.threads = args.threads.unwrap_or(settings.threads);
     settings.eval_every = args.eval_every.unwrap_or(settings.eval_every);
     settings.save_every = args.save_every.unwrap_or(settings.save_every);
+    settings.success_every = args.success_every.unwrap_or(settings.success_every);
     config.optimizer.lr = args.lr.unwrap_or(config.optimizer.lr);
     Ok(RunOptions {
         config,

@@ -91,7 +91,13 @@ impl StepAgent {
     pub fn begin(task: &str, scene: &str, limits: Limits, observer: &mut dyn Observer) -> Self {
         let mut state = AgentState::default();
         let dropped = store(&mut state.task, "task", task.trim(), limits.task, observer)
-            + store(&mut state.scene, "scene", scene.trim(), limits.scene, observer);
+            + store(
+                &mut state.scene,
+                "scene",
+                scene.trim(),
+                limits.scene,
+                observer,
+            );
         state.dropped_bytes = dropped;
         Self { state, limits }
     }

@@ -62,12 +62,7 @@ where
         inner: observer,
         calls: [0; 3],
     };
-    let mut agent = StepAgent::begin(
-        &opening.task,
-        &opening.scene,
-        limits.clone(),
-        &mut observer,
-    );
+    let mut agent = StepAgent::begin(&opening.task, &opening.scene, limits.clone(), &mut observer);
     let mut observation = opening.observation;
     let mut invalid = 0;
     let mut score = 0.0_f32;

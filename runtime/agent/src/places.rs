@@ -30,7 +30,11 @@ impl FromStr for Name {
         let refuse = || NotAName(text.chars().take(80).collect());
         let (kind, number) = text.trim().rsplit_once(' ').ok_or_else(refuse)?;
         let number = number_of(number).ok_or_else(refuse)?;
-        if kind.is_empty() || !kind.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_') {
+        if kind.is_empty()
+            || !kind
+                .chars()
+                .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+        {
             return Err(refuse());
         }
         Ok(Self {

@@ -3,8 +3,8 @@
 use stride_firmware_config::frame::StepFrame;
 
 use crate::agent::StepAgent;
-use crate::event::{Event, Observer};
 use crate::episode::EpisodeReport;
+use crate::event::{Event, Observer};
 use crate::transition::{EndKind, FrameText, Source, Transition};
 use crate::utterance::parse_low;
 
@@ -115,8 +115,8 @@ impl Recorder {
         if step.invalid {
             return (-1.0, 1, false);
         }
-        let verified = self.source == Source::Expert
-            || self.group(call.subtask_index).any(|s| s.reward > 0.0);
+        let verified =
+            self.source == Source::Expert || self.group(call.subtask_index).any(|s| s.reward > 0.0);
         let reward = if step.finished && verified { 1.0 } else { 0.0 };
         (reward, 1, step.finished)
     }

@@ -20,7 +20,7 @@ pub enum FrameText {
         /// Task instruction.
         task: String,
         /// Issued subtasks.
-        completed: Completed,
+        completed: Box<Completed>,
         /// Final progress of the last subtask.
         progress: String,
     },
@@ -115,7 +115,7 @@ impl From<&StepFrame<'_>> for FrameText {
                 scene: scene.into(),
                 observation: observation.into(),
                 task: task.into(),
-                completed: completed.clone(),
+                completed: Box::new(completed.clone()),
                 progress: progress.into(),
             },
             StepFrame::Low {

@@ -78,7 +78,9 @@ mod tests {
         for subtask in issued {
             completed.push(subtask, 8);
         }
-        next_subtask(task, &completed, progress).unwrap().to_string()
+        next_subtask(task, &completed, progress)
+            .unwrap()
+            .to_string()
     }
 
     #[test]

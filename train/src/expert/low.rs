@@ -200,7 +200,10 @@ mod tests {
             "take mug 3 from cabinet 1; True"
         );
         assert_eq!(
-            act(find, "At cabinet 2, no mug. || [Checked: desk 1, cabinet 1 to 2]"),
+            act(
+                find,
+                "At cabinet 2, no mug. || [Checked: desk 1, cabinet 1 to 2]"
+            ),
             "go to cabinet 3; False"
         );
     }
@@ -208,11 +211,20 @@ mod tests {
     #[test]
     fn takes_over_after_failures() {
         let put = "put mug 1 in cabinet";
-        assert_eq!(act(put, "At cabinet 1, go failed."), "examine cabinet 1; False");
+        assert_eq!(
+            act(put, "At cabinet 1, go failed."),
+            "examine cabinet 1; False"
+        );
         assert_eq!(act(put, "At cabinet 1, move failed."), "inventory; False");
         assert_eq!(act(put, "At cabinet 1, hands empty."), "look; True");
-        assert_eq!(act(put, "At cabinet 1, it is closed."), "open cabinet 1; False");
-        assert_eq!(act(put, "At cabinet 1, ready."), "move mug 1 to cabinet 1; True");
+        assert_eq!(
+            act(put, "At cabinet 1, it is closed."),
+            "open cabinet 1; False"
+        );
+        assert_eq!(
+            act(put, "At cabinet 1, ready."),
+            "move mug 1 to cabinet 1; True"
+        );
         assert_eq!(
             act("find and take mug", "At desk 1, holding pen 1."),
             "move pen 1 to desk 1; False"

@@ -53,10 +53,9 @@ impl<'a> NoisyExpert<'a> {
 
     fn err(&mut self, frame: &StepFrame<'_>, right: String) -> String {
         match *frame {
-            StepFrame::High { completed, .. } if self.rng.random_bool(self.rates.high) => completed
-                .iter()
-                .last()
-                .map_or(right, str::to_owned),
+            StepFrame::High { completed, .. } if self.rng.random_bool(self.rates.high) => {
+                completed.iter().last().map_or(right, str::to_owned)
+            }
             StepFrame::Low {
                 scene, observation, ..
             } if self.rng.random_bool(self.rates.low) => {

@@ -71,7 +71,10 @@ pub fn read(observation: &str) -> Seen {
         };
     }
     if observation.contains(" is closed") {
-        return names.into_iter().next_back().map_or(Seen::Other, Seen::Closed);
+        return names
+            .into_iter()
+            .next_back()
+            .map_or(Seen::Other, Seen::Closed);
     }
     let Some(object) = first else {
         return Seen::Other;

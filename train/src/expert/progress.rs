@@ -179,11 +179,25 @@ pub fn rewrite(
 /// An action without effect. Going where one stands has none either, so a failed `go to` tells the place.
 fn failed(scene: &str, action: &str) -> (Option<Name>, Note) {
     const VERBS: [&str; 12] = [
-        "go", "open", "close", "examine", "take", "move", "use", "clean", "heat", "cool",
-        "inventory", "look",
+        "go",
+        "open",
+        "close",
+        "examine",
+        "take",
+        "move",
+        "use",
+        "clean",
+        "heat",
+        "cool",
+        "inventory",
+        "look",
     ];
     let verb = action.split(' ').next().unwrap_or("");
-    let verb = if VERBS.contains(&verb) { verb } else { "action" };
+    let verb = if VERBS.contains(&verb) {
+        verb
+    } else {
+        "action"
+    };
     let at = action
         .strip_prefix("go to ")
         .and_then(|name| name.parse::<Name>().ok())

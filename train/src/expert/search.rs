@@ -115,7 +115,9 @@ impl Tally {
         }
         let general = general
             .into_iter()
-            .map(|(kind, (found, offered))| ((found + 0.05) / (offered + 1.0) / self.cost(kind), kind))
+            .map(|(kind, (found, offered))| {
+                ((found + 0.05) / (offered + 1.0) / self.cost(kind), kind)
+            })
             .collect();
         SearchOrder {
             orders: by_thing
@@ -127,13 +129,20 @@ impl Tally {
     }
 
     fn cost(&self, kind: &str) -> f64 {
-        if self.openable.contains(kind) { 2.0 } else { 1.0 }
+        if self.openable.contains(kind) {
+            2.0
+        } else {
+            1.0
+        }
     }
 }
 
 fn ranked(mut scores: Vec<(f64, &str)>) -> Vec<String> {
     scores.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    scores.into_iter().map(|(_, kind)| kind.to_owned()).collect()
+    scores
+        .into_iter()
+        .map(|(_, kind)| kind.to_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -147,7 +156,10 @@ mod tests {
         let walk = |text: &str| text.split("; ").map(str::to_owned).collect::<Vec<_>>();
         for _ in 0..5 {
             tally.add(&scene, &walk("go to desk 1; take mug 1 from desk 1"));
-            tally.add(&scene, &walk("go to fridge 1; open fridge 1; take mug 1 from fridge 1"));
+            tally.add(
+                &scene,
+                &walk("go to fridge 1; open fridge 1; take mug 1 from fridge 1"),
+            );
             tally.add(&scene, &walk("go to cabinet 4; take mug 1 from cabinet 4"));
         }
         let order = tally.order();

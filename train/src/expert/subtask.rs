@@ -63,7 +63,16 @@ pub fn read(text: &str) -> Option<Subtask> {
     let words: Vec<&str> = text.split(' ').collect();
     let name = |kind: &str, number: &str| format!("{kind} {number}").parse::<Name>().ok();
     Some(match words.as_slice() {
-        ["find", "and", "take", "another", kind, "except", other, number] => Subtask::Take {
+        [
+            "find",
+            "and",
+            "take",
+            "another",
+            kind,
+            "except",
+            other,
+            number,
+        ] => Subtask::Take {
             kind: (*kind).into(),
             except: Some(name(other, number)?),
         },

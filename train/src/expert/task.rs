@@ -85,11 +85,9 @@ pub fn read(instruction: &str) -> Option<Task> {
     };
     match words.as_slice() {
         ["look", "at", object, "under", "the", lamp]
-        | ["examine", "the", object, "with", "the", lamp] => task(
-            (*object).to_owned(),
-            None,
-            Goal::Light((*lamp).to_owned()),
-        ),
+        | ["examine", "the", object, "with", "the", lamp] => {
+            task((*object).to_owned(), None, Goal::Light((*lamp).to_owned()))
+        }
         ["put", "two", ..] | ["find", "two", ..] => {
             task(object(2)?, None, Goal::PlaceTwo(place()?))
         }
@@ -125,7 +123,12 @@ mod tests {
                 "{text}"
             );
         };
-        check("put some book on sidetable.", "book", None, place("sidetable"));
+        check(
+            "put some book on sidetable.",
+            "book",
+            None,
+            place("sidetable"),
+        );
         check(
             "put a hot egg in fridge",
             "egg",

@@ -1,0 +1,330 @@
+//! The whole job of `stride-train demos`: every training game is played, on all cores, and the transitions are written.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+use stride_agent::environment::{Environment, EnvironmentError};
+use stride_agent::transition::EndKind;
+use stride_environments::alfworld::{AlfworldEnvironment, Collection, Game, GameId};
+use stride_environments::household::{Household, HouseholdEnvironment};
+
+use crate::demos::{self, Demo, DemoError};
+use crate::error::{Result, TrainError};
+use crate::expert::Expert;
+use crate::expert::noise::ErrorRates;
+use crate::expert::search::Tally;
+use crate::parallel;
+
+/// Games played at once before their transitions are written: bounds the memory.
+const CHUNK: usize = 256;
+
+/// Where the games come from.
+#[derive(Debug)]
+pub enum Games {
+    /// ALFWorld games.
+    Alfworld(Collection, Vec<GameId>),
+    /// Seeds of the bundled household world.
+    Household(Range<u64>),
+}
+
+/// How the games are played.
+#[derive(Debug, Clone)]
+pub struct DemoOptions {
+    /// Episodes with errors beside the expert's own, for every game.
+    pub noisy: u64,
+    /// How often errors happen in them.
+    pub rates: ErrorRates,
+    /// Seed of the errors.
+    pub seed: u64,
+    /// Actions of an episode at most.
+    pub max_actions: u32,
+    /// Threads; 0 takes one per core.
+    pub threads: usize,
+    /// The file to write, compressed with zstd when it ends in `.zst`.
+    pub out: PathBuf,
+}
+
+/// Games of one task type.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct TypeCount {
+    /// Games played by the expert.
+    pub games: u32,
+    /// Games it won.
+    pub won: u32,
+    /// Actions of the won ones.
+    pub actions: u32,
+}
+
+/// What came of the job.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DemoReport {
+    /// The expert's own episodes, by task type.
+    pub types: BTreeMap<String, TypeCount>,
+    /// Episodes with errors.
+    pub noisy_episodes: u32,
+    /// Of these, won ones.
+    pub noisy_won: u32,
+    /// Transitions written.
+    pub transitions: u64,
+    /// Games that the expert did not win.
+    pub lost: Vec<String>,
+    /// Stopped by a signal: the file holds the games so far.
+    pub stopped: bool,
+}
+
+impl DemoReport {
+    /// All task types together.
+    #[must_use]
+    pub fn total(&self) -> TypeCount {
+        self.types
+            .values()
+            .fold(TypeCount::default(), |sum, t| TypeCount {
+                games: sum.games + t.games,
+                won: sum.won + t.won,
+                actions: sum.actions + t.actions,
+            })
+    }
+
+    fn count(&mut self, played: &Played) {
+        for (i, demo) in played.demos.iter().enumerate() {
+            let won = demo.report.end == EndKind::Success;
+            self.transitions += demo.transitions.len() as u64;
+            if i > 0 {
+                self.noisy_episodes += 1;
+                self.noisy_won += u32::from(won);
+                continue;
+            }
+            let entry = self.types.entry(played.task_type.clone()).or_default();
+            entry.games += 1;
+            if won {
+                entry.won += 1;
+                entry.actions += demo.report.steps;
+            } else {
+                self.lost.push(played.game.clone());
+            }
+        }
+    }
+}
+
+struct Played {
+    game: String,
+    task_type: String,
+    demos: Vec<Demo>,
+}
+
+impl Games {
+    /// Games to play.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Alfworld(_, ids) => ids.len(),
+            Self::Household(seeds) => {
+                usize::try_from(seeds.end.saturating_sub(seeds.start)).unwrap_or(0)
+            }
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn load(&self, index: usize) -> std::result::Result<(String, String, Loaded), DemoError> {
+        match self {
+            Self::Alfworld(collection, ids) => {
+                let id = &ids[index];
+                let game = collection.load(id).map_err(|error| DemoError::Episode {
+                    game: id.to_string(),
+                    source: EnvironmentError::new(error).into(),
+                })?;
+                let task_type = id.task_type().map_or("unknown", |t| t.as_str());
+                Ok((
+                    id.to_string(),
+                    task_type.to_owned(),
+                    Loaded::Alfworld(Arc::new(game)),
+                ))
+            }
+            Self::Household(seeds) => {
+                let seed = seeds.start + index as u64;
+                let household = Household::new(seed);
+                Ok((
+                    format!("household:{seed}"),
+                    household.task_type().as_str().to_owned(),
+                    Loaded::Household(seed),
+                ))
+            }
+        }
+    }
+
+    /// The number that the errors of a game are drawn from.
+    fn number(&self, index: usize) -> u64 {
+        match self {
+            Self::Alfworld(..) => index as u64,
+            Self::Household(seeds) => seeds.start + index as u64,
+        }
+    }
+}
+
+enum Loaded {
+    Alfworld(Arc<Game>),
+    Household(u64),
+}
+
+impl Loaded {
+    fn environment(&self) -> Box<dyn Environment> {
+        match self {
+            Self::Alfworld(game) => Box::new(AlfworldEnvironment::new(Arc::clone(game))),
+            Self::Household(seed) => Box::new(HouseholdEnvironment::new(*seed)),
+        }
+    }
+
+    fn walkthrough(&self) -> Vec<String> {
+        match self {
+            Self::Alfworld(game) => game.walkthrough().to_vec(),
+            Self::Household(seed) => Household::new(*seed)
+                .to_game_file()
+                .walkthrough
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// An expert that has learnt from these games in which order places are searched.
+///
+/// # Errors
+/// When a game cannot be loaded.
+pub fn learn_expert(games: &Games, threads: usize) -> Result<Expert> {
+    let indices: Vec<usize> = (0..games.len()).collect();
+    let learnt = parallel::map(parallel::threads(threads), &indices, |_, index| {
+        let (game, _, loaded) = games.load(*index)?;
+        let opening = loaded
+            .environment()
+            .reset()
+            .map_err(|source| DemoError::Episode {
+                game,
+                source: source.into(),
+            })?;
+        Ok((
+            opening.scene.parse().unwrap_or_default(),
+            loaded.walkthrough(),
+        ))
+    });
+    let mut tally = Tally::default();
+    for learnt in learnt {
+        let (scene, walkthrough) = learnt.map_err(TrainError::Demos)?;
+        tally.add(&scene, &walkthrough);
+    }
+    Ok(Expert::new(tally.order()))
+}
+
+/// Plays all games and writes their transitions; `progress` hears how many games are done.
+///
+/// # Errors
+/// When a game fails, a record breaks an invariant, or the file cannot be written (nothing is left then).
+pub fn run(
+    games: &Games,
+    expert: &Expert,
+    options: &DemoOptions,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(usize),
+) -> Result<DemoReport> {
+    let mut report = DemoReport::default();
+    let mut beside = options.out.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = Path::new(&beside);
+    let mut writer = Writer::create(beside, &options.out)?;
+    let indices: Vec<usize> = (0..games.len()).collect();
+    for chunk in indices.chunks(CHUNK) {
+        if stop.load(Ordering::Relaxed) {
+            report.stopped = true;
+            break;
+        }
+        let played = parallel::map(parallel::threads(options.threads), chunk, |_, index| {
+            play(games, *index, expert, options)
+        });
+        for played in played {
+            let played = played.map_err(TrainError::Demos)?;
+            report.count(&played);
+            for transition in played.demos.iter().flat_map(|d| &d.transitions) {
+                let mut line = serde_json::to_vec(transition)
+                    .map_err(|error| TrainError::io(beside)(error.into()))?;
+                line.push(b'\n');
+                writer.write(&line).map_err(TrainError::io(beside))?;
+            }
+        }
+        progress(chunk.last().map_or(0, |last| last + 1));
+    }
+    writer.finish().map_err(TrainError::io(beside))?;
+    std::fs::rename(beside, &options.out).map_err(TrainError::io(&options.out))?;
+    Ok(report)
+}
+
+fn play(
+    games: &Games,
+    index: usize,
+    expert: &Expert,
+    options: &DemoOptions,
+) -> std::result::Result<Played, DemoError> {
+    let (game, task_type, loaded) = games.load(index)?;
+    let limit = options.max_actions;
+    let mut demos = vec![demos::expert_episode(
+        &game,
+        &mut *loaded.environment(),
+        expert,
+        limit,
+    )?];
+    for copy in 0..options.noisy {
+        let seed = options.seed.wrapping_add(games.number(index) * 1000 + copy);
+        demos.push(demos::noisy_episode(
+            &game,
+            &mut *loaded.environment(),
+            expert,
+            options.rates,
+            seed,
+            limit,
+        )?);
+    }
+    Ok(Played {
+        game,
+        task_type,
+        demos,
+    })
+}
+
+/// A plain or compressed file.
+enum Writer {
+    Plain(std::io::BufWriter<File>),
+    Compressed(zstd::Encoder<'static, File>),
+}
+
+impl Writer {
+    fn create(beside: &Path, out: &Path) -> Result<Self> {
+        let file = File::create(beside).map_err(TrainError::io(beside))?;
+        Ok(if out.extension().is_some_and(|e| e == "zst") {
+            Self::Compressed(zstd::Encoder::new(file, 3).map_err(TrainError::io(beside))?)
+        } else {
+            Self::Plain(std::io::BufWriter::new(file))
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Plain(file) => file.write_all(bytes),
+            Self::Compressed(file) => file.write_all(bytes),
+        }
+    }
+
+    fn finish(self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(file) => file.into_inner()?.sync_all(),
+            Self::Compressed(file) => file.finish()?.sync_all(),
+        }
+    }
+}
