@@ -92,7 +92,7 @@ pub fn episode(seed: u64, steps: usize) -> Vec<FrameText> {
                 scene: scene.clone(),
                 observation: observation.clone(),
                 task: format!("put a {} in the safe", KINDS[step % KINDS.len()]),
-                completed: completed.clone(),
+                completed: Box::new(completed.clone()),
                 progress: progress.clone(),
             });
             subtask = format!("find the {thing}");
