@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use stride_agent::environment::{Environment, EnvironmentError};
-use stride_agent::transition::EndKind;
+use stride_agent::transition::{EndKind, Transition};
 use stride_environments::alfworld::{AlfworldEnvironment, Collection, Game, GameId};
 use stride_environments::household::{Household, HouseholdEnvironment};
 
@@ -253,10 +253,7 @@ pub fn run(
             let played = played.map_err(TrainError::Demos)?;
             report.count(&played);
             for transition in played.demos.iter().flat_map(|d| &d.transitions) {
-                let mut line = serde_json::to_vec(transition)
-                    .map_err(|error| TrainError::io(beside)(error.into()))?;
-                line.push(b'\n');
-                writer.write(&line).map_err(TrainError::io(beside))?;
+                writer.line(transition).map_err(TrainError::io(beside))?;
             }
         }
         progress(chunk.last().map_or(0, |last| last + 1));
@@ -264,6 +261,22 @@ pub fn run(
     writer.finish().map_err(TrainError::io(beside))?;
     std::fs::rename(beside, &options.out).map_err(TrainError::io(&options.out))?;
     Ok(report)
+}
+
+/// Writes transitions as JSON Lines, beside and renamed.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(transitions: &[Transition], out: &Path) -> Result<()> {
+    let mut beside = out.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = Path::new(&beside);
+    let mut writer = Writer::create(beside, out)?;
+    for transition in transitions {
+        writer.line(transition).map_err(TrainError::io(beside))?;
+    }
+    writer.finish().map_err(TrainError::io(beside))?;
+    std::fs::rename(beside, out).map_err(TrainError::io(out))
 }
 
 fn play(
@@ -314,10 +327,12 @@ impl Writer {
         })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    fn line(&mut self, transition: &Transition) -> std::io::Result<()> {
+        let mut line = serde_json::to_vec(transition)?;
+        line.push(b'\n');
         match self {
-            Self::Plain(file) => file.write_all(bytes),
-            Self::Compressed(file) => file.write_all(bytes),
+            Self::Plain(file) => file.write_all(&line),
+            Self::Compressed(file) => file.write_all(&line),
         }
     }
 

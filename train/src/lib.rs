@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`expert`] | the expert of the household worlds: a function of the frame, at every level |
 //! | [`demos`], [`demonstrate`] | demonstrations: episodes as transitions, one by one and the whole job |
+//! | [`recall`] | exercises in looking names up |
 //! | [`success`] | games won by a policy in training, on held-out training games |
 //! | [`data`] | transition files, the held-out split |
 //! | [`augment`] | renumbering of a sample's objects |
@@ -31,6 +32,7 @@ pub mod model;
 pub mod optimizer;
 pub mod parallel;
 pub mod policy;
+pub mod recall;
 pub mod success;
 #[cfg(test)]
 pub(crate) mod testing;

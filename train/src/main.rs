@@ -16,6 +16,8 @@ use stride_environments::alfworld::{Collection, Split};
 use stride_train::bc::config::BcConfig;
 use stride_train::bc::run::{self, Ending, PlayGames, RunHooks, RunOptions};
 use stride_train::data;
+use stride_train::demonstrate;
+use stride_train::recall;
 use stride_train::success::HeldOutGames;
 use stride_train::tokenizer;
 use stride_train::tokens::FrameTokenizer;
@@ -38,6 +40,8 @@ enum Command {
     /// Each game is played once as the expert plays it and --noisy times with errors on purpose; every frame is labelled
     /// by the expert. Only training games are touched.
     Demos(demos_command::DemosArgs),
+    /// Make recall exercises from the scenes and kinds of transition files.
+    Recall(RecallArgs),
     /// Train a byte-level BPE vocabulary on the texts of transition files.
     Tokenizer(TokenizerArgs),
     /// Behaviour cloning of the three levels.
@@ -47,6 +51,22 @@ enum Command {
     Bc(Box<BcArgs>),
     /// Turn a run's weights into a checkpoint folder (config.json, tokenizer.json, model.safetensors, stride.json).
     Export(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+struct RecallArgs {
+    /// Transition files (JSON Lines, plain or .zst).
+    #[arg(long, required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// Exercises to make.
+    #[arg(long, default_value_t = 60_000)]
+    count: usize,
+    /// Seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where to write them (JSON Lines; compressed when the name ends in .zst).
+    #[arg(short, long)]
+    out: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -137,10 +157,22 @@ fn main() -> anyhow::Result<ExitCode> {
     unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     match Cli::parse().command {
         Command::Demos(args) => demos_command::run(args),
+        Command::Recall(args) => make_exercises(&args),
         Command::Tokenizer(args) => train_tokenizer(&args),
         Command::Bc(args) => behaviour_cloning(*args),
         Command::Export(args) => export(&args),
     }
+}
+
+fn make_exercises(args: &RecallArgs) -> anyhow::Result<ExitCode> {
+    let mut transitions = Vec::new();
+    for path in &args.data {
+        transitions.extend(data::read_for_cloning(path)?.1);
+    }
+    let made = recall::exercises(&transitions, args.count, args.seed)?;
+    demonstrate::write(&made, &args.out)?;
+    println!("{} exercises in {}", made.len(), args.out.display());
+    Ok(ExitCode::SUCCESS)
 }
 
 fn train_tokenizer(args: &TokenizerArgs) -> anyhow::Result<ExitCode> {
