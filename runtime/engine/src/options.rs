@@ -94,7 +94,8 @@ pub struct EngineOptions {
     /// memory-mapped, and the AMX layout, which crashes (llama.cpp#20824), is never chosen. Refused where AMX kernels
     /// are compiled in.
     pub repack_weights: bool,
-    /// When set, low-level utterances are decoded along these templates, filled with names that stand in the frame.
+    /// When set, low-level utterances are decoded along these templates, filled with names that stand in the frame, and
+    /// the other levels write no numbered name that does not stand in it.
     /// Default `None`: free decoding.
     pub constraint: Option<ActionTemplates>,
 }

@@ -7,7 +7,7 @@ use stride_agent::policy::{Cost, Policy, PolicyError, Utterance};
 use stride_firmware_config::frame::{Marker, StepFrame};
 use stride_firmware_config::level::PolicyLevel;
 
-use crate::constraint::Constraint;
+use crate::constraint::{Constraint, NameGuard};
 use crate::error::EngineError;
 use crate::native::{Backend, Context, ContextParams, Model, ModelParams, Token};
 use crate::options::{EngineOptions, KvType};
@@ -39,6 +39,8 @@ pub struct LlamaPolicy {
     pub(crate) vocabulary: Vocabulary,
     pub(crate) sequence: Sequence,
     constraint: Option<Constraint>,
+    /// Guards the names of the other levels, with a constraint.
+    guard: Option<NameGuard>,
     options: EngineOptions,
     context_tokens: u32,
     /// The frame and the utterance so far; kept for its capacity.
@@ -74,6 +76,7 @@ impl LlamaPolicy {
             .constraint
             .as_ref()
             .map(|templates| Constraint::new(templates, &mut vocabulary));
+        let guard = constraint.is_some().then(|| NameGuard::new(&vocabulary));
         let context = Context::new(
             model,
             ContextParams {
@@ -89,6 +92,7 @@ impl LlamaPolicy {
             vocabulary,
             sequence: Sequence::new(context),
             constraint,
+            guard,
             options,
             context_tokens,
             tokens: Vec::with_capacity(context_tokens as usize),
@@ -127,7 +131,7 @@ impl LlamaPolicy {
                 constraint.open(frame, &mut self.vocabulary);
                 self.generate_allowed(&mut choice, cap)?
             }
-            _ => self.generate(&mut choice, cap)?,
+            _ => self.generate(frame, &mut choice, cap)?,
         };
         Ok(Utterance {
             text: self.vocabulary.text(&self.tokens[prompt..]),
@@ -158,12 +162,27 @@ impl LlamaPolicy {
         Ok(())
     }
 
-    /// Appends tokens until the end marker or the cap.
-    fn generate(&mut self, choice: &mut Choice, cap: u32) -> Result<Generated, EngineError> {
+    /// Appends tokens until the end marker or the cap; with a constraint, names that stand nowhere in the frame are
+    /// not begun.
+    fn generate(
+        &mut self,
+        frame: &StepFrame<'_>,
+        choice: &mut Choice,
+        cap: u32,
+    ) -> Result<Generated, EngineError> {
         let end = self.vocabulary.marker(Marker::End);
+        let prompt = self.tokens.len();
+        if let Some(guard) = &mut self.guard {
+            guard.open(frame);
+        }
+        let mut forbidden = Vec::new();
         for nth in 1..=cap {
+            forbidden.clear();
+            if let Some(guard) = &self.guard {
+                guard.forbid(&self.vocabulary.text(&self.tokens[prompt..]), &mut forbidden);
+            }
             let logits = self.sequence.logits_after(&self.tokens)?;
-            let token = choice.pick(logits)?;
+            let token = choice.pick_without(logits, &forbidden)?;
             if token == end {
                 return Ok(Generated::ended(nth));
             }
@@ -181,7 +200,7 @@ impl LlamaPolicy {
     ) -> Result<Generated, EngineError> {
         let end = self.vocabulary.marker(Marker::End);
         let Some(constraint) = &mut self.constraint else {
-            return self.generate(choice, cap);
+            unreachable!("only asked for with an open constraint");
         };
         for nth in 1..=cap {
             let token = match constraint.allowed() {

@@ -35,9 +35,18 @@ impl Choice {
         }
     }
 
-    /// A token of the whole vocabulary.
-    pub(crate) fn pick(&mut self, logits: &[f32]) -> Result<Token, EngineError> {
-        self.pick_from(logits, 0..logits.len())
+    /// A token of the whole vocabulary, except `forbidden`.
+    pub(crate) fn pick_without(
+        &mut self,
+        logits: &[f32],
+        forbidden: &[Token],
+    ) -> Result<Token, EngineError> {
+        let ids = 0..logits.len();
+        if forbidden.is_empty() {
+            return self.pick_from(logits, ids);
+        }
+        let banned = |id: usize| forbidden.iter().any(|t| t.0.unsigned_abs() as usize == id);
+        self.pick_from(logits, ids.filter(|id| !banned(*id)))
     }
 
     /// One of `allowed`, by the same rule over their logits alone.
@@ -108,17 +117,17 @@ mod tests {
     fn greedy_takes_the_lowest_of_equals_and_skips_what_is_not_a_number() {
         let logits = [1.0, f32::NAN, 3.0, 3.0, f32::INFINITY];
         let mut greedy = Choice::Greedy;
-        assert_eq!(greedy.pick(&logits).unwrap(), Token(2));
+        assert_eq!(greedy.pick_without(&logits, &[]).unwrap(), Token(2));
         let among = greedy.pick_among(&logits, &[Token(3), Token(0)]).unwrap();
         assert_eq!(among, Token(3));
-        assert!(greedy.pick(&[f32::NAN]).is_err());
+        assert!(greedy.pick_without(&[f32::NAN], &[]).is_err());
         assert!(greedy.pick_among(&logits, &[Token(99)]).is_err());
     }
 
     #[test]
     fn the_best_token_is_chosen_among_any_set_that_holds_it() {
         let logits: Vec<f32> = (0..64u32).map(|i| ((i * 37) % 64) as f32).collect();
-        let best = Choice::Greedy.pick(&logits).unwrap();
+        let best = Choice::Greedy.pick_without(&logits, &[]).unwrap();
         for width in 1..8 {
             let mut allowed: Vec<Token> = (0..64).step_by(width).map(Token).collect();
             allowed.push(best);
@@ -134,7 +143,7 @@ mod tests {
         };
         let draw = |call| {
             let mut choice = Choice::for_call(sampling, PolicyLevel::Low, call);
-            choice.pick(&[0.0, 0.5]).unwrap().0
+            choice.pick_without(&[0.0, 0.5], &[]).unwrap().0
         };
         let drawn: Vec<i32> = (0..4000).map(draw).collect();
         assert_eq!(drawn, (0..4000).map(draw).collect::<Vec<_>>());

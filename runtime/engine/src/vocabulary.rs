@@ -73,6 +73,16 @@ impl Vocabulary {
         }
     }
 
+    /// Every token and its text; bytes that are not UTF-8 become U+FFFD.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = (Token, String)> {
+        let vocabulary = self.model.vocabulary();
+        (0..vocabulary.n_tokens()).map(move |id| {
+            let mut bytes = Vec::new();
+            vocabulary.token_to_piece_into(Token(id), &mut bytes, true, None);
+            (Token(id), String::from_utf8_lossy(&bytes).into_owned())
+        })
+    }
+
     /// The text of an utterance: its leading space is removed, bytes that are not UTF-8 become U+FFFD. A marker that
     /// the model said where text belongs is written out, so that it is seen.
     pub(crate) fn text(&self, tokens: &[Token]) -> String {

@@ -1,4 +1,5 @@
-//! Decoding constrained to actions made of what stands in the frame.
+//! Decoding constrained to what stands in the frame: low-level utterances to actions made of its names, the free
+//! utterances of the other levels to its names (see [`guard`]).
 //!
 //! # Definition
 //!
@@ -17,6 +18,7 @@
 //! The set is never listed. It is walked as a small automaton over tokens: for each template a chain of token tries
 //! (words, names, flags), of which a few dozen positions are alive at once.
 
+mod guard;
 mod names;
 mod pieces;
 mod templates;
@@ -25,4 +27,5 @@ mod walk;
 
 pub use self::templates::ActionTemplates;
 
+pub(crate) use self::guard::NameGuard;
 pub(crate) use self::walk::Constraint;

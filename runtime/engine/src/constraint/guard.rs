@@ -1,0 +1,126 @@
+//! Names in free utterances: a number may follow a kind only where that name stands in the frame.
+//!
+//! High-level and progress utterances are free text, but the names in them are copied: from the observation, the last
+//! progress, the action, the scene. The guard leaves every other token alone and takes away the numbers that would make
+//! a name which stands nowhere in the frame. `to` behind a name continues a range of the same kind.
+
+use stride_agent::places::NameList;
+use stride_firmware_config::frame::StepFrame;
+
+use super::names;
+use crate::native::Token;
+use crate::vocabulary::Vocabulary;
+
+/// A token whose text is a number, or part of one.
+#[derive(Debug)]
+struct Digits {
+    token: Token,
+    /// It begins with a space: it starts a number.
+    starts: bool,
+    digits: String,
+}
+
+/// The guard of one vocabulary, and the names of the frame at hand.
+#[derive(Debug)]
+pub(crate) struct NameGuard {
+    digits: Vec<Digits>,
+    names: NameList,
+}
+
+impl NameGuard {
+    /// Finds the vocabulary's numbers.
+    pub(crate) fn new(vocabulary: &Vocabulary) -> Self {
+        let digits = vocabulary
+            .pieces()
+            .filter_map(|(token, piece)| {
+                let digits = piece.strip_prefix(' ').unwrap_or(&piece);
+                let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+                number.then(|| Digits {
+                    token,
+                    starts: piece.starts_with(' '),
+                    digits: digits.to_owned(),
+                })
+            })
+            .collect();
+        Self {
+            digits,
+            names: NameList::default(),
+        }
+    }
+
+    /// Reads the names of a frame.
+    pub(crate) fn open(&mut self, frame: &StepFrame<'_>) {
+        self.names = NameList::default();
+        frame.segments(|segment| names::collect(segment.text, &mut self.names));
+    }
+
+    /// The tokens that may not follow `text`, appended to `forbidden`.
+    pub(crate) fn forbid(&self, text: &str, forbidden: &mut Vec<Token>) {
+        let Some((kind, begun)) = expected(text) else {
+            return;
+        };
+        let numbers = self.names.numbers(kind);
+        forbidden.extend(
+            self.digits
+                .iter()
+                // A number that has begun goes on without a space; one that has not begins with one.
+                .filter(|d| d.starts == begun.is_empty())
+                .filter(|d| {
+                    let so_far = format!("{begun}{}", d.digits);
+                    !numbers.iter().any(|n| n.to_string().starts_with(&so_far))
+                })
+                .map(|d| d.token),
+        );
+    }
+}
+
+/// The kind whose number comes next, and its digits so far; `None` where no name is being written.
+fn expected(text: &str) -> Option<(&str, &str)> {
+    let (before, last) = text.rsplit_once(' ').unwrap_or(("", text));
+    if last.is_empty() {
+        return None;
+    }
+    if last.bytes().all(|b| b.is_ascii_digit()) {
+        // `egg 1`: the number may go on.
+        return kind_of(before).map(|kind| (kind, last));
+    }
+    if last == "to" {
+        // `drawer 1 to`: the end of a range.
+        let (front, number) = before.rsplit_once(' ')?;
+        let number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        return kind_of(front).filter(|_| number).map(|kind| (kind, ""));
+    }
+    kind_of(text).map(|kind| (kind, ""))
+}
+
+/// The lower-case word at the end of a text, or the kind of the range that it continues.
+fn kind_of(text: &str) -> Option<&str> {
+    let start = text
+        .rfind(|c: char| !c.is_ascii_lowercase())
+        .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+    match &text[start..] {
+        "" => None,
+        "to" => {
+            let (front, _) = text[..start].trim_end().rsplit_once(' ')?;
+            kind_of(front)
+        }
+        kind => Some(kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_the_making_are_recognised() {
+        assert_eq!(expected("At desk"), Some(("desk", "")));
+        assert_eq!(expected("At desk 1"), Some(("desk", "1")));
+        assert_eq!(expected("At desk 1, cd"), Some(("cd", "")));
+        assert_eq!(expected("[Checked: drawer 1 to"), Some(("drawer", "")));
+        assert_eq!(expected("[Checked: drawer 1 to 1"), Some(("drawer", "1")));
+        assert_eq!(expected("At desk 1, no cd."), None);
+        assert_eq!(expected(""), None);
+        assert_eq!(expected("At desk 1, "), None);
+    }
+}
