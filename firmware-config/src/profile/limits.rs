@@ -11,11 +11,11 @@ use super::range::Field;
 pub struct Limits {
     /// Actions in one episode at most; default 50 (method section 4). The episode ends after that many.
     pub actions_per_episode: u32,
-    /// Actions in one subtask at most; default 25. After that many the high-level policy is asked again. The published
+    /// Actions in one subtask at most; default 40. After that many the high-level policy is asked again. The published
     /// method has no such cap, and a policy that never says `True` would then spend the whole episode in one subtask;
-    /// half the episode leaves it a second try. A cap above `actions_per_episode` never acts.
+    /// 40 leave a search room and a few actions after it. A cap above `actions_per_episode` never acts.
     pub actions_per_subtask: u32,
-    /// Steps in a row that repeat the same action and get the same observation before the loop rule acts; default 2
+    /// Steps in a row that repeat the same action and get the same observation before the loop rule acts; default 3
     /// (method section 12.7). 0 switches the rule off.
     pub repeats: u16,
 }
@@ -24,8 +24,8 @@ impl Limits {
     /// The limits of the standard profile.
     pub const STANDARD: Self = Self {
         actions_per_episode: 50,
-        actions_per_subtask: 25,
-        repeats: 2,
+        actions_per_subtask: 40,
+        repeats: 3,
     };
 
     /// Actions or repeats at most, for any of the limits.

@@ -5,6 +5,7 @@
 
 use stride_firmware_config::capacity;
 use stride_firmware_config::frame::StepFrame;
+use stride_firmware_config::profile::DeviceProfile;
 use stride_firmware_config::state::{AgentState, Phase};
 use stride_firmware_config::text::{BoundedText, Overflow};
 
@@ -29,7 +30,7 @@ pub struct Limits {
     pub completed: usize,
     /// Actions after which a subtask is closed although the policy has not finished it.
     pub actions_per_subtask: u32,
-    /// Steps in a row with the same action and the same observation after which a subtask is closed.
+    /// Steps in a row with the same action and the same observation after which a subtask is closed; 0 never.
     pub repeats: u16,
     /// Sent when a low-level utterance does not parse (method section 12.8): it must be harmless in the world at hand.
     pub fallback_action: String,
@@ -37,15 +38,24 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        Self::of_profile(&DeviceProfile::standard())
+    }
+}
+
+impl Limits {
+    /// The limits of a device profile. The harmless action is `look`.
+    #[must_use]
+    pub fn of_profile(profile: &DeviceProfile) -> Self {
+        let capacities = &profile.capacities;
         Self {
-            task: capacity::TASK,
-            scene: capacity::SCENE,
-            observation: capacity::OBSERVATION,
-            subtask: capacity::SUBTASK,
-            progress: capacity::PROGRESS,
-            completed: capacity::COMPLETED,
-            actions_per_subtask: 40,
-            repeats: 3,
+            task: capacities.task,
+            scene: capacities.scene,
+            observation: capacities.observation,
+            subtask: capacities.subtask,
+            progress: capacities.progress,
+            completed: capacities.completed,
+            actions_per_subtask: profile.limits.actions_per_subtask,
+            repeats: profile.limits.repeats,
             fallback_action: "look".into(),
         }
     }
@@ -277,7 +287,7 @@ impl StepAgent {
     fn must_close(&self, next: &AgentState) -> Option<CloseReason> {
         if next.subtask_steps >= self.limits.actions_per_subtask {
             Some(CloseReason::Cap)
-        } else if next.repeats >= self.limits.repeats {
+        } else if self.limits.repeats > 0 && next.repeats >= self.limits.repeats {
             Some(CloseReason::Loop)
         } else {
             None
