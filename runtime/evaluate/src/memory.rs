@@ -2,6 +2,13 @@
 
 use serde::Serialize;
 
+/// Lets the kernel forget [`Memory::peak`], so that the peak of what follows shows. Says whether it did; it cannot on
+/// systems other than Linux.
+pub fn forget_peak() -> bool {
+    // proc(5): 5 resets the peak resident set size ("high water mark").
+    std::fs::write("/proc/self/clear_refs", "5").is_ok()
+}
+
 /// Resident memory in bytes. `None` where the system does not tell (other than Linux).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Memory {

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
+use stride_agent::environment::Outcome;
 use stride_agent::event::{CloseReason, Event, Observer};
+use stride_agent::policy::Cost;
 use stride_firmware_config::frame::StepFrame;
 use stride_firmware_config::level::PolicyLevel;
 
@@ -24,7 +26,6 @@ pub struct Trace<W> {
     out: W,
     colour: Colour,
     begun: bool,
-    subtasks: u32,
     /// Cost of the high and of the low call whose lines are not yet written.
     pending: [String; 2],
     error: Option<io::Error>,
@@ -37,7 +38,6 @@ impl<W: Write> Trace<W> {
             out,
             colour,
             begun: false,
-            subtasks: 0,
             pending: Default::default(),
             error: None,
         }
@@ -101,84 +101,86 @@ impl<W: Write> Trace<W> {
     }
 }
 
+impl<W: Write> Trace<W> {
+    fn subtask_began(&mut self, index: u32, subtask: &str) {
+        let line = format!("subtask {}: {subtask}", index + 1);
+        let width = line.chars().count();
+        let note = std::mem::take(&mut self.pending[0]);
+        let line = self.colour.paint(Style::Bold, line);
+        self.line(format_args!(""));
+        self.noted(width, format_args!("{line}"), &note);
+    }
+
+    fn acted(&mut self, step: u32, action: &str, finished: bool, outcome: &Outcome) {
+        let number = format!("{:>3}  ", step + 1);
+        let flag = if finished {
+            "  (finishes the subtask)"
+        } else {
+            ""
+        };
+        let width = number.len() + action.chars().count() + flag.len();
+        let note = std::mem::take(&mut self.pending[1]);
+        let action = self.colour.paint(Style::Action, action);
+        self.noted(width, format_args!("{number}{action}{flag}"), &note);
+        let refused = if outcome.invalid { "  (refused)" } else { "" };
+        let refused = self.colour.paint(Style::Bad, refused);
+        let observation = indented(outcome.observation.trim(), 5);
+        self.line(format_args!("     {observation}{refused}"));
+    }
+
+    fn warn(&mut self, text: impl std::fmt::Display) {
+        let text = self.colour.paint(Style::Bad, text);
+        self.line(format_args!("     {text}"));
+    }
+}
+
 impl<W: Write> Observer for Trace<W> {
     fn event(&mut self, event: &Event<'_>) {
-        let colour = self.colour;
-        match event {
+        match *event {
             Event::Uttered {
                 frame,
                 text,
                 cost,
                 micros,
-            } => {
-                let cap = if cost.capped { ", cut at its cap" } else { "" };
-                let note = format!(
-                    "[{} {}+{} tokens, {:.1} ms{cap}]",
-                    frame.level(),
-                    cost.prompt_tokens,
-                    cost.generated_tokens,
-                    *micros as f64 / 1000.0
-                );
-                self.uttered(frame, text, note);
-            }
-            Event::SubtaskBegan { index, subtask } => {
-                self.subtasks = index + 1;
-                let line = format!("subtask {}: {subtask}", self.subtasks);
-                let width = line.chars().count();
-                let note = std::mem::take(&mut self.pending[0]);
-                self.line(format_args!(""));
-                self.noted(
-                    width,
-                    format_args!("{}", colour.paint(Style::Bold, line)),
-                    &note,
-                );
-            }
+            } => self.uttered(frame, text, note(frame.level(), cost, micros)),
+            Event::SubtaskBegan { index, subtask } => self.subtask_began(index, subtask),
             Event::Acted {
                 step,
                 action,
                 finished,
                 outcome,
                 ..
-            } => {
-                let number = format!("{:>3}  ", step + 1);
-                let flag = if *finished {
-                    "  (finishes the subtask)"
-                } else {
-                    ""
-                };
-                let width = number.len() + action.chars().count() + flag.len();
-                let note = std::mem::take(&mut self.pending[1]);
-                let action = colour.paint(Style::Action, action);
-                self.noted(width, format_args!("{number}{action}{flag}"), &note);
-                let refused = if outcome.invalid { "  (refused)" } else { "" };
-                self.line(format_args!(
-                    "     {}{}",
-                    indented(outcome.observation.trim(), 5),
-                    colour.paint(Style::Bad, refused)
-                ));
-            }
-            Event::SubtaskClosed { reason } => {
-                let why = match reason {
-                    CloseReason::Cap => "the subtask was closed at its cap of actions",
-                    CloseReason::Loop => "the subtask was closed because the agent repeats itself",
-                };
-                self.line(format_args!("     {}", colour.paint(Style::Bad, why)));
-            }
+            } => self.acted(step, action, finished, outcome),
+            Event::SubtaskClosed { reason } => self.warn(match reason {
+                CloseReason::Cap => "the subtask was closed at its cap of actions",
+                CloseReason::Loop => "the subtask was closed because the agent repeats itself",
+            }),
             Event::Repaired {
                 problem,
                 text,
                 action,
             } => {
                 let why = problem.map_or_else(|| "action too long".to_owned(), |p| p.to_string());
-                let said = format!("malformed ({why}): `{text}`, so `{action}` was sent");
-                self.line(format_args!("     {}", colour.paint(Style::Bad, said)));
+                self.warn(format_args!(
+                    "malformed ({why}): `{text}`, so `{action}` was sent"
+                ));
             }
             Event::Cut { field, dropped } => {
-                let said = format!("{field} was cut: {dropped} bytes did not fit");
-                self.line(format_args!("     {}", colour.paint(Style::Bad, said)));
+                self.warn(format_args!("{field} was cut: {dropped} bytes did not fit"));
             }
         }
     }
+}
+
+/// What a call cost.
+fn note(level: PolicyLevel, cost: Cost, micros: u64) -> String {
+    let cap = if cost.capped { ", cut at its cap" } else { "" };
+    format!(
+        "[{level} {}+{} tokens, {:.1} ms{cap}]",
+        cost.prompt_tokens,
+        cost.generated_tokens,
+        micros as f64 / 1000.0
+    )
 }
 
 /// Text whose later lines stand below its first one.

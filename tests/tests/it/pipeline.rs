@@ -1,5 +1,6 @@
 //! Train, convert, run: a tiny policy goes through the programs that a user starts, and computes the same on both sides.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -111,6 +112,8 @@ fn engine(path: &Path) -> LlamaPolicy {
     let options = EngineOptions {
         kv_type: KvType::F32,
         utterance_caps: PerLevel::all(CAP),
+        // Two threads wait for each other by spinning; other tests may need the cores.
+        threads: NonZeroU32::MIN,
         ..EngineOptions::default()
     };
     LlamaPolicy::load(path, options).unwrap()
@@ -131,6 +134,8 @@ fn a_trained_and_converted_policy_is_evaluated() {
                 "household:100..103",
                 "--max-actions",
                 "6",
+                "--threads",
+                "1",
                 "--json",
             ])
             .arg(&report)
@@ -177,6 +182,8 @@ fn every_quantization_plays() {
                     "household:100",
                     "--max-actions",
                     "3",
+                    "--threads",
+                    "1",
                     "--constrain",
                 ]),
         );

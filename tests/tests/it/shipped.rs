@@ -48,7 +48,7 @@ fn the_demo_ends_with_a_won_game() {
                 .arg("play")
                 .arg("--policy")
                 .arg(&policy)
-                .args(["--world", &demo_game()]),
+                .args(["--threads", "1", "--world", &demo_game()]),
         );
         let last = trace.lines().last().unwrap();
         assert!(last.starts_with("won in "), "{}\n{trace}", policy.display());

@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use stride_agent::transition::Transition;
 use stride_evaluate::episode::{Episode, Rules};
 use stride_evaluate::error::EvalError;
+use stride_evaluate::memory::{Memory, forget_peak};
 use stride_evaluate::output::write_json;
 use stride_evaluate::record::RecordFile;
 use stride_evaluate::run::report::{Report, Settings};
@@ -72,6 +73,8 @@ impl Run {
     pub fn execute(self) -> Result<bool> {
         // First the games: reading an archive takes memory that the policy can use afterwards.
         let games = world::open(&self.world)?;
+        let opening_peak = Memory::now().peak;
+        forget_peak();
         let chosen = self.selection.selection().of(games.len());
         if chosen.is_empty() {
             return Err(EvalError::NoGames {
@@ -113,7 +116,7 @@ impl Run {
         watcher.bar.finish_and_clear();
         // What was recorded is kept even when the run failed.
         let recorded = watcher.record.map_or(Ok(()), RecordFile::finish);
-        let report = Report::new(policy_file, settings, episodes?);
+        let report = Report::new(policy_file, settings, opening_peak, episodes?);
         print!("{report}");
         recorded?;
         if let Some(path) = &self.json {

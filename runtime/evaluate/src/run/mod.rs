@@ -14,13 +14,12 @@ pub mod summary;
 
 use std::num::NonZeroUsize;
 
-use stride_agent::policy::Policy;
 use stride_agent::transition::Transition;
 
 use crate::episode::{Episode, Rules};
 use crate::error::EvalError;
-use crate::stop::Stop;
-use crate::world::Games;
+
+pub use players::run;
 
 /// What is played, and how.
 #[derive(Debug, Clone)]
@@ -40,24 +39,4 @@ pub trait Sink {
     /// # Errors
     /// What cannot be stored stops the run.
     fn episode(&mut self, episode: &Episode, transitions: &[Transition]) -> Result<(), EvalError>;
-}
-
-/// Plays the games of a plan and returns the episodes in its order: all of them, or the first ones and whatever else was
-/// finished when `stop` was uttered.
-///
-/// # Errors
-/// When a policy cannot be made or the sink cannot store what it gets. A game or a call that breaks is no error here but
-/// an episode that ended in one.
-pub fn run<P, F>(
-    plan: &Plan,
-    games: &dyn Games,
-    make_policy: F,
-    stop: &Stop,
-    sink: &mut dyn Sink,
-) -> Result<Vec<Episode>, EvalError>
-where
-    P: Policy,
-    F: Fn() -> Result<P, EvalError> + Sync,
-{
-    players::play_all(plan, games, &make_policy, stop, sink)
 }

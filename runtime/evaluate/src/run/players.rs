@@ -25,10 +25,16 @@ struct Table<'a> {
     stop: &'a Stop,
 }
 
-pub(super) fn play_all<P, F>(
+/// Plays the games of a plan and returns the episodes in its order: all of them, or the first ones and whatever else was
+/// finished when `stop` was uttered.
+///
+/// # Errors
+/// When a policy cannot be made or the sink cannot store what it gets. A game or a call that breaks is no error here but
+/// an episode that ended in one.
+pub fn run<P, F>(
     plan: &Plan,
     games: &dyn Games,
-    make_policy: &F,
+    make_policy: F,
     stop: &Stop,
     sink: &mut dyn Sink,
 ) -> Result<Vec<Episode>, EvalError>
@@ -47,6 +53,7 @@ where
         for _ in 0..plan.jobs.get().min(plan.games.len()) {
             let sender = sender.clone();
             let table = &table;
+            let make_policy = &make_policy;
             scope.spawn(move || table.sit_down(make_policy, &sender));
         }
         drop(sender);
@@ -192,7 +199,7 @@ mod tests {
         let play = |jobs| {
             let mut seen = Seen::default();
             let make = || Ok(Walker);
-            let episodes = super::play_all(&plan(23, jobs), &games, &make, &Stop::new(), &mut seen);
+            let episodes = super::run(&plan(23, jobs), &games, make, &Stop::new(), &mut seen);
             (strip(episodes.unwrap()), seen.0)
         };
         let (alone, seen) = play(1);
@@ -208,7 +215,7 @@ mod tests {
         let stop = Stop::new();
         let mut seen = Seen(Vec::new(), Some((3, stop.clone())));
         let make = || Ok(Walker);
-        let episodes = super::play_all(&plan(1000, 2), &games, &make, &stop, &mut seen).unwrap();
+        let episodes = super::run(&plan(1000, 2), &games, make, &stop, &mut seen).unwrap();
         assert!((3..1000).contains(&episodes.len()), "{}", episodes.len());
         assert_eq!(episodes.len(), seen.0.len());
     }
@@ -217,10 +224,10 @@ mod tests {
     fn a_policy_that_cannot_be_made_ends_the_run() {
         let games = Corridors(3);
         let make = || Err::<Walker, _>(EvalError::policy("no file"));
-        let refused = super::play_all(
+        let refused = super::run(
             &plan(3, 2),
             &games,
-            &make,
+            make,
             &Stop::new(),
             &mut Seen::default(),
         );

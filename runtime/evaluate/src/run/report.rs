@@ -60,8 +60,10 @@ pub struct Report {
     pub partial: bool,
     /// The table.
     pub summary: Summary,
-    /// Memory at the end.
+    /// Memory at the end; its peak is that of loading the policy and playing.
     pub memory: Memory,
+    /// Most resident memory before, while the games were opened: an archive needs its window once.
+    pub opening_peak: Option<u64>,
     /// Every episode.
     pub episodes: Vec<Episode>,
 }
@@ -69,7 +71,12 @@ pub struct Report {
 impl Report {
     /// Sums up a run; memory is measured now.
     #[must_use]
-    pub fn new(policy: PolicyFile, settings: Settings, episodes: Vec<Episode>) -> Self {
+    pub fn new(
+        policy: PolicyFile,
+        settings: Settings,
+        opening_peak: Option<u64>,
+        episodes: Vec<Episode>,
+    ) -> Self {
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION"),
@@ -78,6 +85,7 @@ impl Report {
             settings,
             summary: Summary::of(&episodes),
             memory: Memory::now(),
+            opening_peak,
             episodes,
         }
     }
@@ -101,8 +109,9 @@ impl fmt::Display for Report {
         } = self.memory;
         writeln!(
             f,
-            "memory   peak {} resident, now {} anonymous",
+            "memory   peak {} resident while playing, {} while opening the games; {} anonymous at the end",
             mebibytes(peak),
+            mebibytes(self.opening_peak),
             mebibytes(anonymous)
         )?;
         self.errors(f)
@@ -298,7 +307,12 @@ mod tests {
             threads: 2,
             jobs: 1,
         };
-        Report::new(policy, settings, lengths.iter().map(play).collect())
+        Report::new(
+            policy,
+            settings,
+            Some(1 << 20),
+            lengths.iter().map(play).collect(),
+        )
     }
 
     #[test]
