@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use stride_agent::agent::Limits;
 use stride_firmware_config::boards;
 use stride_firmware_config::profile::DeviceProfile;
 
@@ -70,25 +69,10 @@ pub fn read_profile(name: &str) -> Result<DeviceProfile, ProfileFileError> {
     }
 }
 
-/// The agent's limits under a profile; the action sent in place of malformed utterances is that of [`Limits::default`].
-#[must_use]
-pub fn limits(profile: &DeviceProfile) -> Limits {
-    let capacities = &profile.capacities;
-    Limits {
-        task: capacities.task,
-        scene: capacities.scene,
-        observation: capacities.observation,
-        subtask: capacities.subtask,
-        progress: capacities.progress,
-        completed: capacities.completed,
-        actions_per_subtask: profile.limits.actions_per_subtask,
-        repeats: profile.limits.repeats,
-        ..Limits::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use stride_agent::agent::Limits;
+
     use super::*;
 
     fn refused(text: &str) -> String {
@@ -102,7 +86,7 @@ mod tests {
     fn shipped_boards_are_found_by_name() {
         for board in boards::names() {
             let profile = read_profile(board).unwrap();
-            assert_eq!(limits(&profile).task, profile.capacities.task);
+            assert_eq!(Limits::of_profile(&profile).task, profile.capacities.task);
         }
     }
 

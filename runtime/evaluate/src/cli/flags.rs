@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use stride_agent::agent::Limits;
 use stride_evaluate::policy::PolicyOptions;
-use stride_evaluate::profile::{limits, read_profile};
+use stride_evaluate::profile::read_profile;
 use stride_evaluate::run::selection::Selection;
 use stride_firmware_config::profile::DeviceProfile;
 
@@ -62,7 +62,7 @@ impl PolicyFlags {
             .or_else(|| NonZeroU32::new(share))
             .context("the number of threads is 0")?;
         Ok(PolicySetup {
-            limits: profile.as_ref().map_or_else(Limits::default, limits),
+            limits: profile.as_ref().map_or_else(Limits::default, Limits::of_profile),
             options: PolicyOptions {
                 path: self.policy,
                 threads,
