@@ -11,7 +11,7 @@ use crate::constraint::{Constraint, NameGuard};
 use crate::error::EngineError;
 use crate::native::{Backend, Context, ContextParams, Model, ModelParams, Token};
 use crate::options::{EngineOptions, KvType};
-use crate::sampling::Choice;
+use crate::sampling::{self, Choice};
 use crate::sequence::Sequence;
 use crate::vocabulary::Vocabulary;
 
@@ -176,12 +176,29 @@ impl LlamaPolicy {
             guard.open(frame);
         }
         let mut forbidden = Vec::new();
+        // Words that were taken back: where they stood, and their first token.
+        let mut taken_back: Vec<(usize, Token)> = Vec::new();
         for nth in 1..=cap {
             forbidden.clear();
+            let here = self.tokens.len();
+            let barred = taken_back.iter().filter(|(at, _)| *at == here);
+            forbidden.extend(barred.map(|(_, token)| *token));
+            let mut invented = None;
             if let Some(guard) = &self.guard {
-                guard.forbid(&self.vocabulary.text(&self.tokens[prompt..]), &mut forbidden);
+                let text = self.vocabulary.text(&self.tokens[prompt..]);
+                guard.forbid(&text, &mut forbidden);
+                invented = guard.unnamed(&text).map(str::len);
             }
             let logits = self.sequence.logits_after(&self.tokens)?;
+            if let Some(length) = invented
+                && forbidden.contains(&sampling::most_likely(logits)?)
+            {
+                // It wants a number behind a kind of which the frame names none: the kind itself is the invention.
+                let start = self.vocabulary.word_start(&self.tokens[prompt..], length) + prompt;
+                taken_back.push((start, self.tokens[start]));
+                self.tokens.truncate(start);
+                continue;
+            }
             let token = choice.pick_without(logits, &forbidden)?;
             if token == end {
                 return Ok(Generated::ended(nth));

@@ -19,6 +19,11 @@ pub(crate) enum Choice {
     },
 }
 
+/// The token of the largest logit; among equals, the lowest id.
+pub(crate) fn most_likely(logits: &[f32]) -> Result<Token, EngineError> {
+    Choice::Greedy.pick_without(logits, &[])
+}
+
 impl Choice {
     /// The choice for the `call`-th utterance of a policy: a stream of its own, whatever earlier calls drew.
     pub(crate) fn for_call(sampling: Sampling, level: PolicyLevel, call: u64) -> Self {

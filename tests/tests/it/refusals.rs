@@ -35,7 +35,7 @@ fn game() -> String {
 fn games() {
     let folder = folder();
     let file = folder.path().join("game.tw-pddl");
-    let mut refused = |text: &str, reason: &str| {
+    let refused = |text: &str, reason: &str| {
         std::fs::write(&file, text).unwrap();
         refuse(&mut bench(&file), 1, &["game.tw-pddl", reason]);
     };

@@ -2,7 +2,8 @@
 //!
 //! High-level and progress utterances are free text, but the names in them are copied: from the observation, the last
 //! progress, the action, the scene. The guard leaves every other token alone and takes away the numbers that would make
-//! a name which stands nowhere in the frame. `to` behind a name continues a range of the same kind.
+//! a name which stands nowhere in the frame. Where a number is most likely behind a kind of which the frame names none,
+//! the kind is taken back as well and another word is chosen in its place: `no cup` instead of an invented `cup 5`. `to` behind a name continues a range of the same kind.
 
 use stride_agent::places::NameList;
 use stride_firmware_config::frame::StepFrame;
@@ -74,6 +75,15 @@ impl NameGuard {
     }
 }
 
+impl NameGuard {
+    /// The kind at the end of `text` when the frame names none of it.
+    pub(crate) fn unnamed<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let (kind, begun) = expected(text)?;
+        let unnamed = begun.is_empty() && self.names.numbers(kind).is_empty();
+        (unnamed && text.ends_with(kind)).then_some(kind)
+    }
+}
+
 /// The kind whose number comes next, and its digits so far; `None` where no name is being written.
 fn expected(text: &str) -> Option<(&str, &str)> {
     let (before, last) = text.rsplit_once(' ').unwrap_or(("", text));
@@ -97,7 +107,9 @@ fn expected(text: &str) -> Option<(&str, &str)> {
 fn kind_of(text: &str) -> Option<&str> {
     let start = text
         .rfind(|c: char| !c.is_ascii_lowercase())
-        .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+        .map_or(0, |at| {
+            at + text[at..].chars().next().map_or(1, char::len_utf8)
+        });
     match &text[start..] {
         "" => None,
         "to" => {
