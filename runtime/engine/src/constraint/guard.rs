@@ -124,6 +124,56 @@ fn kind_of(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    /// Numbers 1 to 12 behind a space (tokens 1 to 12), and the bare digits 0 to 9 (tokens 100 to 109).
+    fn guard(names: &str) -> NameGuard {
+        let digits = |token, starts, number: i32| Digits {
+            token: Token(token),
+            starts,
+            digits: number.to_string(),
+        };
+        NameGuard {
+            digits: (1..=12)
+                .map(|n| digits(n, true, n))
+                .chain((0..=9).map(|n| digits(100 + n, false, n)))
+                .collect(),
+            names: names.parse().unwrap(),
+        }
+    }
+
+    fn allowed(guard: &NameGuard, text: &str) -> Vec<i32> {
+        let mut forbidden = Vec::new();
+        guard.forbid(text, &mut forbidden);
+        let numbers = guard.digits.iter().map(|d| d.token);
+        numbers
+            .filter(|token| !forbidden.contains(token))
+            .map(|token| token.0)
+            .collect()
+    }
+
+    #[test]
+    fn only_numbers_of_the_frame_may_follow_a_kind() {
+        let guard = guard("cd 2, cd 5, drawer 1 to 12");
+        let bare = 100..=109;
+        let with_bare =
+            |numbers: &[i32]| -> Vec<i32> { numbers.iter().copied().chain(bare.clone()).collect() };
+        assert_eq!(allowed(&guard, "At drawer 3, cd"), with_bare(&[2, 5]));
+        assert_eq!(allowed(&guard, "no cup"), with_bare(&[]));
+        // `drawer 1` may become 10, 11 or 12; a new number needs another kind first.
+        let spaced: Vec<i32> = (1..=12).collect();
+        let going_on: Vec<i32> = spaced.iter().copied().chain([100, 101, 102]).collect();
+        assert_eq!(allowed(&guard, "At drawer 1"), going_on);
+        assert_eq!(allowed(&guard, "drawer 1 to"), with_bare(&spaced));
+        assert_eq!(allowed(&guard, "ready.").len(), guard.digits.len());
+    }
+
+    #[test]
+    fn kinds_without_a_name_are_known() {
+        let guard = guard("cd 2");
+        assert_eq!(guard.unnamed("At desk 1, cup"), Some("cup"));
+        assert_eq!(guard.unnamed("At desk 1, cd"), None);
+        assert_eq!(guard.unnamed("At desk 1"), None);
+    }
+
     #[test]
     fn names_in_the_making_are_recognised() {
         assert_eq!(expected("At desk"), Some(("desk", "")));

@@ -126,24 +126,6 @@ fn a_frame_without_names_still_allows_something() {
     assert!(allowed(&frame).contains(&said), "{said}");
 }
 
-#[test]
-fn other_levels_are_free() {
-    let mut free = load(EngineOptions {
-        constraint: None,
-        ..constrained()
-    });
-    let mut bound = load(constrained());
-    for frame in episode(3, 6) {
-        let frame = frame.as_frame();
-        if frame.level() != PolicyLevel::Low {
-            assert_eq!(
-                free.utter(&frame).unwrap().text,
-                bound.utter(&frame).unwrap().text
-            );
-        }
-    }
-}
-
 /// A constraint that allows exactly one action leaves only its flag to the model.
 #[test]
 fn forced_tokens_are_generated_without_being_decoded_one_by_one() {
