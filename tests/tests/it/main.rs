@@ -8,6 +8,7 @@
 //! | `refusals` | broken games, policies, profiles, transitions and transcripts are refused with a reason |
 //! | `conformance` | the native engine repeats the official one to the character |
 //! | `shipped` | the shipped policy wins the demo |
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod conformance;
 mod demonstrations;

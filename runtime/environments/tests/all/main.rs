@@ -1,4 +1,5 @@
 //! The crate from outside, one module per topic.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 #[cfg(test)]
 mod collections;

@@ -62,7 +62,9 @@ impl PolicyFlags {
             .or_else(|| NonZeroU32::new(share))
             .context("the number of threads is 0")?;
         Ok(PolicySetup {
-            limits: profile.as_ref().map_or_else(Limits::default, Limits::of_profile),
+            limits: profile
+                .as_ref()
+                .map_or_else(Limits::default, Limits::of_profile),
             options: PolicyOptions {
                 path: self.policy,
                 threads,

@@ -1,5 +1,6 @@
 //! The program `stride-eval` as its users meet it: help, usage errors, tables, JSON, interrupts. No model is needed here;
 //! what needs one is in the workspace's `tests/`.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod bench_world;
 mod usage;
