@@ -1,69 +1,36 @@
-//! A few demonstrations of household games, for tests that train.
+//! A few demonstrations of household games by the expert, for tests that train.
 
-use std::fmt::Write as _;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
-use stride_agent::agent::Limits;
-use stride_agent::episode;
-use stride_agent::policy::{Policy, PolicyError, Utterance};
-use stride_agent::recorder::Recorder;
-use stride_agent::transition::{EndKind, Source, Transition};
-use stride_agent::utterance::format_low;
-use stride_environments::household::{Household, HouseholdEnvironment};
-use stride_firmware_config::frame::StepFrame;
+use stride_agent::transition::Transition;
 
-/// Follows a walkthrough, two actions a subtask. It knows where things are: good enough to train on, too good to be true.
-struct Guided {
-    commands: Vec<String>,
-    next: usize,
+use crate::support::{program, succeed};
+
+/// Lets the expert play eight household games, each once with errors on purpose as well; returns the transition file.
+pub fn make(folder: &Path) -> PathBuf {
+    let out = folder.join("demonstrations");
+    let table = succeed(
+        program("stride-train")
+            .args(["demos", "--household", "0..8", "--household-noisy", "1"])
+            .args(["--threads", "1", "--out"])
+            .arg(&out),
+    );
+    let all = table.lines().find(|line| line.starts_with("all "));
+    let cells: Vec<&str> = all.unwrap_or(&table).split_whitespace().collect();
+    assert_eq!(
+        cells[1..3],
+        ["8", "8"],
+        "the expert did not win every game\n{table}"
+    );
+    out.join("household.jsonl.zst")
 }
 
-impl Policy for Guided {
-    fn utter(&mut self, frame: &StepFrame<'_>) -> Result<Utterance, PolicyError> {
-        Ok(Utterance::free(match frame {
-            StepFrame::High { .. } => format!("do `{}` and what follows", self.commands[self.next]),
-            StepFrame::Low { .. } => {
-                self.next += 1;
-                format_low(&self.commands[self.next - 1], self.next.is_multiple_of(2))
-            }
-            StepFrame::Progress { action, .. } => format!("{action} is done || [Done: {action}]"),
-        }))
-    }
-}
-
-/// The transitions of the household games of these seeds, all won.
-pub fn transitions(seeds: std::ops::Range<u64>) -> Vec<Transition> {
-    seeds.flat_map(demonstrate).collect()
-}
-
-fn demonstrate(seed: u64) -> Vec<Transition> {
-    let mut policy = Guided {
-        commands: Household::new(seed)
-            .to_game()
-            .unwrap()
-            .walkthrough()
-            .to_vec(),
-        next: 0,
-    };
-    let mut recorder = Recorder::new(format!("household:{seed}"), Source::Expert);
-    let mut world = HouseholdEnvironment::new(seed);
-    let (report, agent) = episode::play(
-        &mut world,
-        &mut policy,
-        &Limits::default(),
-        50,
-        &mut recorder,
-    )
-    .unwrap();
-    assert_eq!(report.end, EndKind::Success, "household:{seed}");
-    recorder.finish(&report, &agent)
-}
-
-/// Writes transitions as JSON Lines.
-pub fn write(transitions: &[Transition], path: &Path) {
-    let mut text = String::new();
-    for transition in transitions {
-        writeln!(text, "{}", serde_json::to_string(transition).unwrap()).unwrap();
-    }
-    std::fs::write(path, text).unwrap();
+/// The transitions of a file.
+pub fn read(path: &Path) -> Vec<Transition> {
+    let lines = zstd::decode_all(File::open(path).unwrap()).unwrap();
+    serde_json::Deserializer::from_slice(&lines)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap()
 }

@@ -28,7 +28,7 @@ fn bc(folder: &Path, run: &str) -> Command {
         .arg("--config")
         .arg(folder.join("tiny.toml"))
         .arg("--data")
-        .arg(folder.join("demos.jsonl"))
+        .arg(folder.join("demonstrations/household.jsonl.zst"))
         .arg("--out")
         .arg(folder.join(run));
     command
@@ -52,10 +52,7 @@ fn weights(folder: &Path, run: &str) -> Vec<u8> {
 fn a_killed_run_ends_with_the_same_weights() {
     let folder = folder();
     let folder = folder.path();
-    demonstrations::write(
-        &demonstrations::transitions(0..8),
-        &folder.join("demos.jsonl"),
-    );
+    demonstrations::make(folder);
     std::fs::write(folder.join("tiny.toml"), TINY).unwrap();
 
     succeed(&mut bc(folder, "whole"));

@@ -2,18 +2,14 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::thread::available_parallelism;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 use stride_agent::agent::Limits;
 use stride_evaluate::policy::PolicyOptions;
 use stride_evaluate::profile::read_profile;
 use stride_evaluate::run::selection::Selection;
 use stride_firmware_config::profile::DeviceProfile;
-
-/// Most threads that are used unless asked for: small policies gain nothing from more.
-const THREADS: usize = 4;
 
 /// The policy, and how it is asked.
 #[derive(Debug, Args)]
@@ -24,7 +20,8 @@ pub struct PolicyFlags {
 
     /// Decode actions along verb templates filled with the names that stand in the frame
     ///
-    /// Nothing but the frame is consulted: no list of admissible actions, no memory. See docs/engine.md.
+    /// The other levels write no numbered name that does not stand in it. Nothing but the frame is consulted: no list of
+    /// admissible actions, no memory.
     #[arg(long)]
     constrain: bool,
 
@@ -32,7 +29,10 @@ pub struct PolicyFlags {
     #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature)]
     temperature: f32,
 
-    /// CPU threads of each engine [default: the cores shared among the jobs, at most 4]
+    /// CPU threads of each engine [default: 1, or what the profile says]
+    ///
+    /// Small policies gain little from a second thread, and lose much when something else wants the core: llama.cpp's threads
+    /// wait for each other by spinning.
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroU32>,
 
@@ -51,16 +51,14 @@ pub struct PolicySetup {
 }
 
 impl PolicyFlags {
-    /// Reads the profile and settles every option, for `jobs` engines at the same time.
-    pub fn settle(self, seed: u64, jobs: usize) -> Result<PolicySetup> {
+    /// Reads the profile and settles every option.
+    pub fn settle(self, seed: u64) -> Result<PolicySetup> {
         let profile = self.profile.as_deref().map(read_profile).transpose()?;
-        let cores = available_parallelism().map_or(1, usize::from);
-        let share = u32::try_from((cores / jobs).clamp(1, THREADS)).unwrap_or(1);
+        let of_profile = profile.as_ref().map(|profile| profile.inference.threads);
         let threads = self
             .threads
-            .or_else(|| NonZeroU32::new(profile.as_ref()?.inference.threads))
-            .or_else(|| NonZeroU32::new(share))
-            .context("the number of threads is 0")?;
+            .or_else(|| NonZeroU32::new(of_profile?))
+            .unwrap_or(NonZeroU32::MIN);
         Ok(PolicySetup {
             limits: profile
                 .as_ref()

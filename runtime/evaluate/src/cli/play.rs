@@ -49,7 +49,7 @@ impl Play {
                 games.len()
             );
         }
-        let setup = self.policy.settle(self.seed, 1)?;
+        let setup = self.policy.settle(self.seed)?;
         let mut policy = setup.options.load()?;
         let stdout = io::stdout();
         let showing = Showing {

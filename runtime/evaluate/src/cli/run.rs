@@ -83,7 +83,7 @@ impl Run {
             .into());
         }
         let seed = self.selection.seed;
-        let setup = self.policy.settle(seed, self.jobs.get())?;
+        let setup = self.policy.settle(seed)?;
         let options = setup.options;
         let policy_file = options.describe()?;
         let stop = signal::stop_on_interrupt("episodes")?;
