@@ -1,5 +1,5 @@
 //! Decoding constrained to what stands in the frame: low-level utterances to actions made of its names, the free
-//! utterances of the other levels to its names (see [`guard`]).
+//! utterances of the other levels to its names, see `guard.rs`.
 //!
 //! # Definition
 //!
