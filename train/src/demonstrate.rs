@@ -74,6 +74,8 @@ pub struct DemoReport {
     pub transitions: u64,
     /// Games that the expert did not win.
     pub lost: Vec<String>,
+    /// Games that are left out whole, and why: the expert's record does not add up (a subtask was closed by its cap).
+    pub left_out: Vec<String>,
     /// Stopped by a signal: the file holds the games so far.
     pub stopped: bool,
 }
@@ -92,6 +94,7 @@ impl DemoReport {
     }
 
     fn count(&mut self, played: &Played) {
+        self.left_out.extend(played.left_out.clone());
         for (i, demo) in played.demos.iter().enumerate() {
             let won = demo.report.end == EndKind::Success;
             self.transitions += demo.transitions.len() as u64;
@@ -116,6 +119,7 @@ struct Played {
     game: String,
     task_type: String,
     demos: Vec<Demo>,
+    left_out: Option<String>,
 }
 
 impl Games {
@@ -224,10 +228,11 @@ pub fn learn_expert(games: &Games, threads: usize) -> Result<Expert> {
     Ok(Expert::new(tally.order()))
 }
 
-/// Plays all games and writes their transitions; `progress` hears how many games are done.
+/// Plays all games and writes their transitions; `progress` hears how many games are done. A game whose expert record breaks
+/// an invariant is left out and listed.
 ///
 /// # Errors
-/// When a game fails, a record breaks an invariant, or the file cannot be written (nothing is left then).
+/// When a game fails or the file cannot be written (nothing is left then).
 pub fn run(
     games: &Games,
     expert: &Expert,
@@ -287,12 +292,19 @@ fn play(
 ) -> std::result::Result<Played, DemoError> {
     let (game, task_type, loaded) = games.load(index)?;
     let limit = options.max_actions;
-    let mut demos = vec![demos::expert_episode(
-        &game,
-        &mut *loaded.environment(),
-        expert,
-        limit,
-    )?];
+    let mut demos = Vec::new();
+    match demos::expert_episode(&game, &mut *loaded.environment(), expert, limit) {
+        Ok(demo) => demos.push(demo),
+        Err(why @ DemoError::Invariant { .. }) => {
+            return Ok(Played {
+                game,
+                task_type,
+                demos,
+                left_out: Some(why.to_string()),
+            });
+        }
+        Err(error) => return Err(error),
+    }
     for copy in 0..options.noisy {
         let seed = options.seed.wrapping_add(games.number(index) * 1000 + copy);
         demos.push(demos::noisy_episode(
@@ -308,6 +320,7 @@ fn play(
         game,
         task_type,
         demos,
+        left_out: None,
     })
 }
 

@@ -165,4 +165,7 @@ fn show(world: &str, report: &DemoReport) {
     for game in report.lost.iter().take(5) {
         println!("lost: {game}");
     }
+    for why in report.left_out.iter().take(5) {
+        println!("left out: {why}");
+    }
 }
