@@ -65,7 +65,7 @@ fn the_caps_are_those_of_the_method() {
 #[test]
 fn the_loop_rule_can_be_switched_off() {
     let limits = Limits::STANDARD;
-    assert_eq!([1, 2, 3].map(|n| limits.is_loop(n)), [false, true, true]);
+    assert_eq!([1, 2, 3].map(|n| limits.is_loop(n)), [false, false, true]);
     let off = Limits {
         repeats: 0,
         ..limits
