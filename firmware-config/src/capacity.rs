@@ -4,7 +4,7 @@
 //! the size of [`crate::state::AgentState`] is fixed when the program is built.
 
 /// Bytes of the task instruction.
-pub const TASK: usize = 256;
+pub const TASK: usize = 512;
 /// Bytes of the static part of an observation.
 pub const SCENE: usize = 1024;
 /// Bytes of one observation (feedback without the scene). It lives in the frame only, never in the state.

@@ -174,8 +174,8 @@ fn refuses_a_body_that_is_no_state() {
 
 #[test]
 fn refuses_a_text_of_a_larger_build() {
-    let mut body = vec![0xac, 0x02]; // 300 bytes of task
-    body.extend([b'x'; 300]);
+    let mut body = vec![0xd8, 0x04]; // 600 bytes of task, as a variable-length number
+    body.extend([b'x'; 600]);
     body.extend([0; 20]);
     assert!(matches!(decode(&framed(&body)), Err(DecodeError::Body(_))));
 }
