@@ -10,7 +10,7 @@ ALFWORLD ?= ../shared/alfworld/games.tar.zst
 TRANSCRIPTS ?= ../shared/alfworld/transcripts.jsonl.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint conformance clean prerequisites
+.PHONY: help demo build test lint conformance scienceworld clean prerequisites
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ lint: prerequisites ## formatting, clippy and docs, with warnings denied
 
 conformance: build ## compare the native engine with transcripts of the official one (ALFWORLD=, TRANSCRIPTS=)
 	@$(PROGRAMS)/stride-eval replay --world alfworld:$(ALFWORLD) --transcripts $(TRANSCRIPTS)
+
+scienceworld: ## the simulator of ScienceWorld into the cache (7.3 MB from PyPI), and a Java runtime if there is none
+	@sh .ci/scienceworld
 
 prerequisites:
 	@sh .ci/prerequisites
