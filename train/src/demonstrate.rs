@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use stride_agent::environment::{Environment, EnvironmentError};
 use stride_agent::transition::{EndKind, Transition};
@@ -17,7 +19,7 @@ use stride_environments::household::{Household, HouseholdEnvironment};
 use crate::demos::{self, Demo, DemoError};
 use crate::error::{Result, TrainError};
 use crate::expert::Expert;
-use crate::expert::noise::ErrorRates;
+use crate::expert::noise::{ErrorRates, NoisyExpert};
 use crate::expert::search::Tally;
 use crate::parallel;
 
@@ -115,11 +117,17 @@ impl DemoReport {
     }
 }
 
-struct Played {
-    game: String,
-    task_type: String,
-    demos: Vec<Demo>,
-    left_out: Option<String>,
+/// The demonstrations of one game.
+#[derive(Debug)]
+pub struct Played {
+    /// Its name.
+    pub game: String,
+    /// Its task type.
+    pub task_type: String,
+    /// The expert's own episode first, then those with errors.
+    pub demos: Vec<Demo>,
+    /// Why the game is left out.
+    pub left_out: Option<String>,
 }
 
 impl Games {
@@ -240,19 +248,34 @@ pub fn run(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<DemoReport> {
+    let play = |index: usize| play(games, index, expert, options);
+    run_with(games.len(), &play, options, stop, progress)
+}
+
+/// As [`run`], for games of any world: `play` makes the demonstrations of one game.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    games: usize,
+    play: &(dyn Fn(usize) -> std::result::Result<Played, DemoError> + Sync),
+    options: &DemoOptions,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(usize),
+) -> Result<DemoReport> {
     let mut report = DemoReport::default();
     let mut beside = options.out.as_os_str().to_owned();
     beside.push(".tmp");
     let beside = Path::new(&beside);
     let mut writer = Writer::create(beside, &options.out)?;
-    let indices: Vec<usize> = (0..games.len()).collect();
+    let indices: Vec<usize> = (0..games).collect();
     for chunk in indices.chunks(CHUNK) {
         if stop.load(Ordering::Relaxed) {
             report.stopped = true;
             break;
         }
         let played = parallel::map(parallel::threads(options.threads), chunk, |_, index| {
-            play(games, *index, expert, options)
+            play(*index)
         });
         for played in played {
             let played = played.map_err(TrainError::Demos)?;
@@ -307,12 +330,12 @@ fn play(
     }
     for copy in 0..options.noisy {
         let seed = options.seed.wrapping_add(games.number(index) * 1000 + copy);
-        demos.push(demos::noisy_episode(
+        let rng = ChaCha8Rng::seed_from_u64(seed);
+        demos.push(demos::relabelled_episode(
             &game,
             &mut *loaded.environment(),
+            &mut NoisyExpert::new(expert, options.rates, rng),
             expert,
-            options.rates,
-            seed,
             limit,
         )?);
     }

@@ -1,19 +1,24 @@
 //! Demonstrations: the expert plays, and every frame becomes a transition.
 //!
 //! Each game is played once by the expert itself (records that pass the round-trip checks of method section 13) and any number
-//! of times by a [`NoisyExpert`], whose frames are labelled by the expert.
+//! of times by a policy that errs on purpose, whose frames are labelled by the expert.
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use stride_agent::agent::Limits;
 use stride_agent::environment::Environment;
 use stride_agent::episode::{self, EpisodeError, EpisodeReport};
-use stride_agent::policy::Policy;
+use stride_agent::policy::{Policy, PolicyError};
 use stride_agent::recorder::Recorder;
 use stride_agent::transition::{EndKind, FrameText, Source, Transition};
+use stride_firmware_config::frame::StepFrame;
 
-use crate::expert::noise::{ErrorRates, NoisyExpert};
-use crate::expert::{Expert, ExpertError};
+/// A policy that can label any frame of its world: a program whose levels are functions of the frame.
+pub trait Teacher: Policy + Clone {
+    /// The right utterance for this frame.
+    ///
+    /// # Errors
+    /// When the frame is not one of the teacher's world.
+    fn label(&self, frame: &StepFrame<'_>) -> Result<String, PolicyError>;
+}
 
 /// Why demonstrations of a game could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +38,7 @@ pub enum DemoError {
         /// Which game.
         game: String,
         /// Why.
-        source: ExpertError,
+        source: PolicyError,
     },
     /// A record of the expert does not add up.
     #[error("{game}: the expert's record breaks an invariant: {what}")]
@@ -58,10 +63,10 @@ pub struct Demo {
 ///
 /// # Errors
 /// [`DemoError`] when the game fails, or when the record of a won episode breaks an invariant.
-pub fn expert_episode(
+pub fn expert_episode<T: Teacher>(
     game: &str,
     environment: &mut dyn Environment,
-    expert: &Expert,
+    expert: &T,
     max_actions: u32,
 ) -> Result<Demo, DemoError> {
     let mut expert = expert.clone();
@@ -70,55 +75,27 @@ pub fn expert_episode(
     Ok(demo)
 }
 
-/// Plays one game with the expert's errors on; every frame is labelled by the expert.
-///
-/// # Errors
-/// [`DemoError`] when the game fails or a frame cannot be labelled.
-pub fn noisy_episode(
-    game: &str,
-    environment: &mut dyn Environment,
-    expert: &Expert,
-    rates: ErrorRates,
-    seed: u64,
-    max_actions: u32,
-) -> Result<Demo, DemoError> {
-    let rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut noisy = NoisyExpert::new(expert, rates, rng);
-    let demo = record(
-        game,
-        environment,
-        &mut noisy,
-        Source::Relabelled,
-        max_actions,
-    )?;
-    relabel(game, demo, expert)
-}
-
 /// Lets any policy play, and labels every frame that it reached by the expert (DAgger).
 ///
 /// # Errors
-/// As [`noisy_episode`].
-pub fn relabelled_episode(
+/// [`DemoError`] when the game fails or a frame cannot be labelled.
+pub fn relabelled_episode<T: Teacher>(
     game: &str,
     environment: &mut dyn Environment,
     behaviour: &mut dyn Policy,
-    expert: &Expert,
+    expert: &T,
     max_actions: u32,
 ) -> Result<Demo, DemoError> {
-    let demo = record(
+    let mut demo = record(
         game,
         environment,
         behaviour,
         Source::Relabelled,
         max_actions,
     )?;
-    relabel(game, demo, expert)
-}
-
-fn relabel(game: &str, mut demo: Demo, expert: &Expert) -> Result<Demo, DemoError> {
     for transition in &mut demo.transitions {
         transition.utterance = expert
-            .answer(&transition.state.as_frame())
+            .label(&transition.state.as_frame())
             .map_err(|source| DemoError::Label {
                 game: game.to_owned(),
                 source,

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`expert`] | the expert of the household worlds: a function of the frame, at every level |
+//! | [`scienceworld`] | the expert of ScienceWorld |
 //! | [`demos`], [`demonstrate`] | demonstrations: episodes as transitions, one by one and the whole job |
 //! | [`recall`] | exercises in looking names up |
 //! | [`success`] | games won by a policy in training, on held-out training games |
@@ -33,6 +34,7 @@ pub mod optimizer;
 pub mod parallel;
 pub mod policy;
 pub mod recall;
+pub mod scienceworld;
 pub mod success;
 #[cfg(test)]
 pub(crate) mod testing;

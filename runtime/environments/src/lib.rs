@@ -31,3 +31,4 @@ pub mod grammar;
 pub mod household;
 pub mod logic;
 pub mod pddl;
+pub mod scienceworld;

@@ -25,6 +25,7 @@ pub mod search;
 pub mod subtask;
 pub mod task;
 
+use crate::demos::Teacher;
 use search::SearchOrder;
 
 /// The expert. See the module's text.
@@ -75,6 +76,12 @@ impl Expert {
                 action,
             } => progress::rewrite(scene, observation, subtask, progress, action).to_string(),
         })
+    }
+}
+
+impl Teacher for Expert {
+    fn label(&self, frame: &StepFrame<'_>) -> Result<String, PolicyError> {
+        self.answer(frame).map_err(PolicyError::new)
     }
 }
 

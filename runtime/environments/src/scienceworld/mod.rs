@@ -1,0 +1,3 @@
+//! ScienceWorld.
+
+pub mod view;

@@ -1,0 +1,95 @@
+//! Kinds of subtasks: what the low level does in them and what the progress says (method section 8).
+
+use std::fmt;
+
+use stride_agent::utterance::format_low;
+use stride_environments::scienceworld::view::View;
+
+pub mod focus;
+pub mod go;
+pub mod put;
+pub mod take;
+
+/// An action and its flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// The command.
+    pub command: String,
+    /// It finishes the subtask.
+    pub finished: bool,
+}
+
+impl Action {
+    /// An action after which the subtask goes on.
+    pub fn go_on(command: impl Into<String>) -> Self {
+        Self {
+            command: command.into(),
+            finished: false,
+        }
+    }
+
+    /// The action that finishes the subtask.
+    pub fn finish(command: impl Into<String>) -> Self {
+        Self {
+            command: command.into(),
+            finished: true,
+        }
+    }
+
+    /// Hands back to the planner: nothing more can be done here. Looking around costs no time in the simulator.
+    #[must_use]
+    pub fn give_back() -> Self {
+        Self::finish("look around")
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format_low(&self.command, self.finished))
+    }
+}
+
+/// A kind of subtask, with its names filled in.
+pub trait Skill {
+    /// The next action: a function of the subtask, the view and the local progress (`None` at the start of the subtask).
+    fn act(&self, view: &View, progress: &str) -> Action;
+
+    /// The local progress after an action; `view` is what the action led to. By default what the world said (mode E).
+    fn rewrite(&self, view: &View, progress: &str, action: &str) -> String {
+        let _ = (progress, action);
+        said(view)
+    }
+}
+
+/// Bytes of the feedback that a progress repeats.
+const SAID: usize = 120;
+
+/// What the world said, as a progress: the first sentence of the feedback.
+#[must_use]
+pub fn said(view: &View) -> String {
+    let sentence = match view.feedback.split_once(". ") {
+        Some((first, _)) => format!("{first}."),
+        None => view.feedback.clone(),
+    };
+    let mut sentence = if sentence.is_empty() {
+        format!("In the {}.", view.room)
+    } else {
+        sentence
+    };
+    if sentence.len() > SAID {
+        sentence.truncate(sentence.floor_char_boundary(SAID));
+    }
+    sentence
+}
+
+/// Reads a subtask sentence.
+#[must_use]
+pub fn read(subtask: &str) -> Option<Box<dyn Skill>> {
+    fn boxed<S: Skill + 'static>(skill: S) -> Box<dyn Skill> {
+        Box::new(skill)
+    }
+    None.or_else(|| go::read(subtask).map(boxed))
+        .or_else(|| focus::read(subtask).map(boxed))
+        .or_else(|| take::read(subtask).map(boxed))
+        .or_else(|| put::read(subtask).map(boxed))
+}
