@@ -2,17 +2,18 @@
 
 use serde::Serialize;
 use stride_agent::agent::Limits;
-use stride_agent::environment::Environment;
-use stride_agent::episode;
-use stride_agent::event::Both;
+use stride_agent::episode::{self, EpisodeError, EpisodeReport};
+use stride_agent::event::{Both, Event, Observer};
 use stride_agent::policy::Policy;
 use stride_agent::recorder::Recorder;
 use stride_agent::transition::{EndKind, Source, Transition};
 use stride_firmware_config::level::PolicyLevel;
 
 use crate::error::chain;
+use crate::frames::{Cuts, Frames, Prompt};
 use crate::meter::{Meter, StepCost};
-use crate::world::GameLabel;
+use crate::trail::{Trail, TrailStep};
+use crate::world::{Game, GameLabel};
 
 /// How an episode came to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,9 +27,21 @@ pub enum End {
     Truncated,
     /// The world or the policy broke: no verdict on the policy's choices.
     Error {
+        /// Which of them.
+        origin: Origin,
         /// What broke.
         message: String,
     },
+}
+
+/// Where an error came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// The world could not be opened, died or hung.
+    World,
+    /// The policy could not answer.
+    Policy,
 }
 
 impl From<EndKind> for End {
@@ -88,6 +101,13 @@ pub struct Episode {
     pub task_type: String,
     /// How it ended.
     pub end: End,
+    /// Final score in percent of the full score; below 0 counts as 0. Worlds that know only won and lost give 100 or 0.
+    pub score: f64,
+    /// The score at which the world's own protocol would have stopped counting, where it has a limit of moves beside ours
+    /// ([`Game::score_at_move_limit`]).
+    pub score_at_move_limit: Option<f64>,
+    /// Truncated while it did nothing new ([`Trail::loops`]).
+    pub looped: bool,
     /// Actions sent to the world.
     pub steps: u32,
     /// Subtasks issued.
@@ -100,22 +120,35 @@ pub struct Episode {
     pub calls: Calls,
     /// The cost of every step, in order.
     pub costs: Vec<StepCost>,
+    /// Texts that did not fit their buffers.
+    pub cuts: Cuts,
+    /// The frame of every call, in order. Reports hold what they add up to.
+    #[serde(skip)]
+    pub prompts: Vec<Prompt>,
+    /// The last steps of an episode that was not won.
+    pub last_steps: Vec<TrailStep>,
 }
 
 impl Episode {
     /// An episode that broke before its first step.
     #[must_use]
-    pub fn broken(label: &GameLabel, message: String) -> Self {
+    pub fn broken(label: &GameLabel, origin: Origin, message: String) -> Self {
         Self {
             game: label.id.clone(),
             task_type: label.task_type.clone(),
-            end: End::Error { message },
+            end: End::Error { origin, message },
+            score: 0.0,
+            score_at_move_limit: None,
+            looped: false,
             steps: 0,
             subtasks: 0,
             invalid: 0,
             malformed: 0,
             calls: Calls::default(),
             costs: Vec::new(),
+            cuts: Cuts::new(),
+            prompts: Vec::new(),
+            last_steps: Vec::new(),
         }
     }
 
@@ -123,6 +156,12 @@ impl Episode {
     #[must_use]
     pub fn won(&self) -> bool {
         self.end == End::Success
+    }
+
+    /// Whether the episode says something about the policy: all but errors do.
+    #[must_use]
+    pub fn judged(&self) -> bool {
+        !matches!(self.end, End::Error { .. })
     }
 }
 
@@ -137,47 +176,109 @@ pub struct Rules {
     pub record: bool,
 }
 
+/// All that watches an episode beside the recorder.
+#[derive(Default)]
+struct Watch {
+    meter: Meter,
+    frames: Frames,
+    trail: Trail,
+}
+
+impl Observer for Watch {
+    fn event(&mut self, event: &Event<'_>) {
+        self.meter.event(event);
+        self.frames.event(event);
+        self.trail.event(event);
+    }
+
+    fn now_micros(&self) -> u64 {
+        self.meter.now_micros()
+    }
+}
+
 /// Plays one episode and measures it. What breaks becomes the episode's end, so that one bad game never costs the table
 /// of all the others. The transitions are empty unless [`Rules::record`] is set and the episode came to an end.
 pub fn measure<P: Policy + ?Sized>(
     label: &GameLabel,
-    environment: &mut dyn Environment,
+    game: &mut dyn Game,
     policy: &mut P,
     rules: &Rules,
 ) -> (Episode, Vec<Transition>) {
-    let mut meter = Meter::new();
+    let mut watch = Watch::default();
     let mut recorder = rules
         .record
         .then(|| Recorder::new(label.id.clone(), Source::Policy));
     let (limits, most) = (&rules.limits, rules.max_actions);
     let played = match &mut recorder {
         Some(recorder) => {
-            let mut both = Both(&mut meter, recorder);
-            episode::play(environment, policy, limits, most, &mut both)
+            let mut both = Both(&mut watch, recorder);
+            episode::play(game, policy, limits, most, &mut both)
         }
-        None => episode::play(environment, policy, limits, most, &mut meter),
+        None => episode::play(game, policy, limits, most, &mut watch),
     };
-    let (report, agent) = match played {
-        Ok(played) => played,
+    match played {
+        Ok((report, agent)) => {
+            let episode = ended(label, &report, game.score_at_move_limit(), watch);
+            let transitions =
+                recorder.map_or_else(Vec::new, |recorder| recorder.finish(&report, &agent));
+            (episode, transitions)
+        }
         Err(error) => {
-            let mut broken = Episode::broken(label, chain(&error));
-            broken.costs = meter.into_steps();
-            return (broken, Vec::new());
+            let origin = match error {
+                EpisodeError::Environment(_) => Origin::World,
+                _ => Origin::Policy,
+            };
+            let broken = Episode::broken(label, origin, chain(&error));
+            (watched(broken, watch), Vec::new())
         }
-    };
-    let transitions = recorder.map_or_else(Vec::new, |recorder| recorder.finish(&report, &agent));
+    }
+}
+
+fn ended(
+    label: &GameLabel,
+    report: &EpisodeReport,
+    score_at_move_limit: Option<f64>,
+    watch: Watch,
+) -> Episode {
+    let end = End::from(report.end);
+    let won = end == End::Success;
+    let looped = end == End::Truncated && watch.trail.loops();
     let episode = Episode {
         game: label.id.clone(),
         task_type: label.task_type.clone(),
-        end: report.end.into(),
+        end,
+        score: percent(report.score),
+        score_at_move_limit,
+        looped,
         steps: report.steps,
         subtasks: report.subtasks,
         invalid: report.invalid,
         malformed: report.malformed,
         calls: report.calls.into(),
-        costs: meter.into_steps(),
+        costs: Vec::new(),
+        cuts: Cuts::new(),
+        prompts: Vec::new(),
+        last_steps: Vec::new(),
     };
-    (episode, transitions)
+    let mut episode = watched(episode, watch);
+    if won {
+        episode.last_steps = Vec::new();
+    }
+    episode
+}
+
+fn watched(mut episode: Episode, watch: Watch) -> Episode {
+    episode.costs = watch.meter.into_steps();
+    (episode.prompts, episode.cuts) = watch.frames.into_parts();
+    episode.last_steps = watch.trail.into_steps();
+    episode
+}
+
+/// A fraction of the full score in percent, without the noise of its 24 bits; below 0 counts as 0.
+#[must_use]
+pub fn percent(fraction: f32) -> f64 {
+    let percent = f64::from(fraction.max(0.0)) * 100.0;
+    (percent * 1e4).round() / 1e4
 }
 
 #[cfg(test)]
@@ -235,9 +336,27 @@ mod tests {
         }
         let label = GameLabel::new("corridor:4", "walk");
         let (episode, _) = measure(&label, &mut Corridor::new(4), &mut Mute, &rules(true));
-        let End::Error { message } = &episode.end else {
+        let End::Error { origin, message } = &episode.end else {
             panic!("{:?}", episode.end)
         };
-        assert_eq!(message, "policy: no voice");
+        assert_eq!((*origin, &**message), (Origin::Policy, "policy: no voice"));
+    }
+
+    #[test]
+    fn scores_are_percent_and_never_negative() {
+        assert_eq!(percent(0.17), 17.0);
+        assert_eq!(percent(-1.0), 0.0);
+        let label = GameLabel::new("corridor:4", "walk");
+        let score = |length| {
+            let (episode, _) = measure(
+                &label,
+                &mut Corridor::new(length),
+                &mut Walker,
+                &rules(false),
+            );
+            (episode.score, episode.last_steps.len())
+        };
+        assert_eq!(score(4), (100.0, 0));
+        assert_eq!(score(60), (0.0, crate::trail::LAST));
     }
 }

@@ -9,9 +9,10 @@
 //! | [`bench_world`] | `stride-eval bench-world`: load and step times of a world |
 //! | [`policy`] | GGUF policies: the only module that knows the engine |
 //! | [`profile`] | device profiles, to play under a board's limits |
-//! | [`record`], [`output`] | transition files, JSON reports |
+//! | [`record`], [`output`] | transition files; JSON and HTML reports |
 //! | [`episode`] | one measured episode |
-//! | [`meter`] | what each step cost |
+//! | [`meter`], [`frames`] | what each step cost; how long frames were, what did not fit |
+//! | [`trail`] | the last steps of an episode, and whether it went round in circles |
 //! | [`trace`] | the events of an episode as text |
 //! | [`statistics`], [`table`], [`memory`], [`style`] | intervals and quantiles, text tables, resident memory, colour |
 //! | [`stop`] | a wish to stop early |
@@ -23,6 +24,7 @@
 pub mod bench_world;
 pub mod episode;
 pub mod error;
+pub mod frames;
 pub mod memory;
 pub mod meter;
 pub mod output;
@@ -39,4 +41,5 @@ pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod trace;
+pub mod trail;
 pub mod world;

@@ -7,6 +7,10 @@ use stride_agent::event::Observer;
 use stride_agent::policy::{Cost, Policy, PolicyError, Utterance};
 use stride_firmware_config::frame::StepFrame;
 
+use crate::episode::{Rules, measure};
+use crate::run::report::{PolicyFile, Report, Settings};
+use crate::world::{Game, GameLabel};
+
 /// A corridor that is won by the action number `length`.
 pub struct Corridor {
     length: u32,
@@ -43,6 +47,8 @@ impl Environment for Corridor {
     }
 }
 
+impl Game for Corridor {}
+
 /// Walks in subtasks of two actions. Each call costs 10 prompt tokens, half of them cached, and 1 generated.
 pub struct Walker;
 
@@ -78,4 +84,41 @@ pub fn play(length: u32, observer: &mut dyn Observer) -> (EpisodeReport, StepAge
         observer,
     )
     .unwrap()
+}
+
+/// The report of corridors of these lengths, at most 50 actions each.
+pub fn report(lengths: &[u32], games: usize, graded: bool) -> Report {
+    let rules = Rules {
+        limits: Limits::default(),
+        max_actions: 50,
+        record: false,
+    };
+    let play = |&length: &u32| {
+        let label = GameLabel::new(format!("corridor:{length}"), "walk");
+        measure(&label, &mut Corridor::new(length), &mut Walker, &rules).0
+    };
+    let policy = PolicyFile {
+        path: "w.gguf".into(),
+        bytes: 3 << 20,
+        sha256: "0123456789abcdef".repeat(4),
+    };
+    let settings = Settings {
+        world: "corridor".into(),
+        games,
+        max_actions: 50,
+        constrained: false,
+        temperature: 0.0,
+        seed: 0,
+        threads: 2,
+        jobs: 1,
+        graded,
+        prompt_budget: 832,
+        command: "stride-eval run".into(),
+    };
+    Report::new(
+        policy,
+        settings,
+        Some(1 << 20),
+        lengths.iter().map(play).collect(),
+    )
 }

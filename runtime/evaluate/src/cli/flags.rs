@@ -48,21 +48,28 @@ pub struct PolicySetup {
     pub options: PolicyOptions,
     /// The agent's limits.
     pub limits: Limits,
+    /// Tokens of one prompt that the device allows.
+    pub prompt_budget: u32,
 }
 
 impl PolicyFlags {
-    /// Reads the profile and settles every option.
-    pub fn settle(self, seed: u64) -> Result<PolicySetup> {
+    /// Reads the profile and settles every option. `harmless` is sent when an utterance does not parse, in a world that
+    /// does not know the agent's own harmless action.
+    pub fn settle(self, seed: u64, harmless: Option<&str>) -> Result<PolicySetup> {
         let profile = self.profile.as_deref().map(read_profile).transpose()?;
         let of_profile = profile.as_ref().map(|profile| profile.inference.threads);
         let threads = self
             .threads
             .or_else(|| NonZeroU32::new(of_profile?))
             .unwrap_or(NonZeroU32::MIN);
+        let device = profile.clone().unwrap_or_else(DeviceProfile::standard);
+        let mut limits = Limits::of_profile(&device);
+        if let Some(action) = harmless {
+            action.clone_into(&mut limits.fallback_action);
+        }
         Ok(PolicySetup {
-            limits: profile
-                .as_ref()
-                .map_or_else(Limits::default, Limits::of_profile),
+            limits,
+            prompt_budget: device.capacities.prompt_tokens,
             options: PolicyOptions {
                 path: self.policy,
                 threads,

@@ -10,8 +10,9 @@ use stride_agent::transition::Transition;
 use stride_evaluate::episode::{Episode, Rules};
 use stride_evaluate::error::EvalError;
 use stride_evaluate::memory::{Memory, forget_peak};
-use stride_evaluate::output::write_json;
+use stride_evaluate::output::{write_json, write_text};
 use stride_evaluate::record::RecordFile;
+use stride_evaluate::run::html::Page;
 use stride_evaluate::run::report::{Report, Settings};
 use stride_evaluate::run::{self, Plan, Sink};
 use stride_evaluate::world::{self, WorldSpec};
@@ -22,7 +23,8 @@ use super::{WORLDS, progress, signal};
 /// Play many episodes and print success, cost and memory as a table
 ///
 /// The table holds success by task type with 95 % Wilson intervals, calls by level, tokens and milliseconds per step, and
-/// memory.
+/// memory. A world that gives parts of its score (ScienceWorld) has the mean score first: over all episodes, and over the
+/// tasks' means, with 95 % bootstrap intervals; success is then the full score.
 ///
 /// A step is everything from one observation to the next: the low-level call, the high-level call before it when a subtask
 /// begins, the world's answer and the progress call. Tokens per step are those of all frames and utterances of the step,
@@ -58,6 +60,10 @@ pub struct Run {
     #[arg(long, value_name = "OUT")]
     json: Option<PathBuf>,
 
+    /// Write the report as one page for a browser, with curves and the last steps of lost games
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
     /// Write the transitions of all episodes as JSON Lines (a name ending in .zst packs them)
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -83,7 +89,7 @@ impl Run {
             .into());
         }
         let seed = self.selection.seed;
-        let setup = self.policy.settle(seed)?;
+        let setup = self.policy.settle(seed, games.harmless_action())?;
         let options = setup.options;
         let policy_file = options.describe()?;
         let stop = signal::stop_on_interrupt("episodes")?;
@@ -96,6 +102,9 @@ impl Run {
             seed,
             threads: options.threads.get(),
             jobs: self.jobs.get(),
+            graded: games.graded(),
+            prompt_budget: setup.prompt_budget,
+            command: command_line(),
         };
         let plan = Plan {
             games: chosen,
@@ -122,8 +131,29 @@ impl Run {
         if let Some(path) = &self.json {
             write_json(path, &report)?;
         }
+        if let Some(path) = &self.html {
+            write_text(path, &Page(&report))?;
+        }
         Ok(report.is_whole())
     }
+}
+
+/// This process's command, as a shell would read it again.
+fn command_line() -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@#".contains(c);
+    let quoted = |argument: String| {
+        if !argument.is_empty() && argument.chars().all(plain) {
+            argument
+        } else {
+            format!("'{}'", argument.replace('\'', r"'\''"))
+        }
+    };
+    let arguments = std::env::args_os().skip(1);
+    let arguments = arguments.map(|argument| quoted(argument.to_string_lossy().into_owned()));
+    std::iter::once("stride-eval".to_owned())
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Shows progress and records.

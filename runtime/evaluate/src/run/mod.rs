@@ -5,10 +5,14 @@
 //! | `players` | one thread and one policy each, over a shared list of games |
 //! | [`selection`] | which games are played |
 //! | [`summary`] | what the episodes add up to |
+//! | [`score`] | mean scores of a world that gives parts of its score |
 //! | [`report`] | the table, for people and for programs |
+//! | [`html`] | the same as a page |
 
+pub mod html;
 mod players;
 pub mod report;
+pub mod score;
 pub mod selection;
 pub mod summary;
 

@@ -9,7 +9,7 @@ use stride_agent::policy::Policy;
 use stride_agent::transition::Transition;
 
 use super::{Plan, Sink};
-use crate::episode::{self, Episode};
+use crate::episode::{self, Episode, Origin};
 use crate::error::{EvalError, chain};
 use crate::stop::Stop;
 use crate::world::Games;
@@ -96,7 +96,10 @@ impl Table<'_> {
         let label = &self.games.label(index);
         match self.games.open(index) {
             Ok(mut world) => episode::measure(label, &mut *world, policy, &self.plan.rules),
-            Err(error) => (Episode::broken(label, chain(&error)), Vec::new()),
+            Err(error) => {
+                let broken = Episode::broken(label, Origin::World, chain(&error));
+                (broken, Vec::new())
+            }
         }
     }
 }
@@ -131,12 +134,12 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use stride_agent::agent::Limits;
-    use stride_agent::environment::{Environment, EnvironmentError};
+    use stride_agent::environment::EnvironmentError;
 
     use super::*;
     use crate::episode::{End, Rules};
     use crate::testing::{Corridor, Walker};
-    use crate::world::GameLabel;
+    use crate::world::{Game, GameLabel};
 
     /// Corridors of 1, 2, 3, ... steps; every fifth is blocked.
     struct Corridors(usize);
@@ -150,7 +153,7 @@ mod tests {
             GameLabel::new(index.to_string(), "walk")
         }
 
-        fn open(&self, index: usize) -> Result<Box<dyn Environment + '_>, EnvironmentError> {
+        fn open(&self, index: usize) -> Result<Box<dyn Game + '_>, EnvironmentError> {
             if index % 5 == 4 {
                 return Err(EnvironmentError::new("blocked"));
             }

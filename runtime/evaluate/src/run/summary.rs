@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use stride_firmware_config::level::PolicyLevel;
+
+use super::score::{self, Scores};
 use crate::episode::{Calls, End, Episode};
+use crate::frames::Cuts;
 use crate::meter::StepCost;
-use crate::statistics::{Interval, Spread, wilson};
+use crate::statistics::{Interval, Mean, Spread, bootstrap, wilson};
 
 /// The steps that count as early in the comparison of [`Growth`], from 1.
 pub const EARLY: std::ops::RangeInclusive<usize> = 1..=10;
@@ -30,6 +34,8 @@ pub struct Success {
     pub mean_steps: f64,
     /// Mean number of actions of the won ones; `None` when none was won.
     pub mean_steps_won: Option<f64>,
+    /// Mean score in percent with its bootstrap interval; `None` where the success rate says the same, or without episodes.
+    pub score: Option<Mean>,
 }
 
 /// How many episodes ended in which way.
@@ -41,6 +47,8 @@ pub struct Ends {
     pub failure: usize,
     /// Stopped at the limit of actions.
     pub truncated: usize,
+    /// Of these, while nothing new happened any more ([`crate::trail::Trail::loops`]).
+    pub looped: usize,
     /// Broken.
     pub error: usize,
 }
@@ -58,11 +66,22 @@ pub struct Growth {
     pub ratio: f64,
 }
 
+/// Tokens of the frames of one level, cached or not.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct FrameTokens {
+    /// The level.
+    pub level: PolicyLevel,
+    /// Tokens of one call's frame.
+    pub tokens: Spread,
+}
+
 /// Everything a run's table shows. Quantiles are nearest-rank.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     /// Success of every task type in the order of their names; `all` last.
     pub success: Vec<Success>,
+    /// Mean scores; `None` for a world whose games are only won or lost.
+    pub score: Option<Scores>,
     /// How the episodes ended.
     pub ends: Ends,
     /// Calls of all episodes together.
@@ -83,14 +102,20 @@ pub struct Summary {
     pub millis_per_step: Option<Spread>,
     /// Of these, inside the world.
     pub world_millis_per_step: Option<Spread>,
+    /// Prompt tokens of one call, all levels together.
+    pub tokens_per_prompt: Option<Spread>,
+    /// The same by level; a level that was never asked is not there.
+    pub tokens_per_level: Vec<FrameTokens>,
+    /// Texts that did not fit their buffers.
+    pub cuts: Cuts,
     /// Early against late steps; `None` when no episode lasted longer than 30 steps.
     pub growth: Option<Growth>,
 }
 
 impl Summary {
-    /// Adds up some episodes.
+    /// Adds up some episodes; `graded` when their world gives parts of its score.
     #[must_use]
-    pub fn of(episodes: &[Episode]) -> Self {
+    pub fn of(episodes: &[Episode], graded: bool) -> Self {
         let steps = || episodes.iter().flat_map(|episode| &episode.costs);
         let mut calls = Calls::default();
         for episode in episodes {
@@ -105,7 +130,8 @@ impl Summary {
                 .sum()
         };
         Self {
-            success: success(episodes),
+            success: success(episodes, graded),
+            score: graded.then(|| score::scores(episodes)).flatten(),
             ends: ends(episodes),
             calls,
             subtasks: sum(|e| e.subtasks),
@@ -120,6 +146,14 @@ impl Summary {
             world_millis_per_step: Spread::of(
                 steps().map(|step| step.world_micros as f64 / 1000.0),
             ),
+            tokens_per_prompt: prompt_tokens(episodes, None),
+            tokens_per_level: PolicyLevel::ALL
+                .into_iter()
+                .filter_map(|level| {
+                    prompt_tokens(episodes, Some(level)).map(|tokens| FrameTokens { level, tokens })
+                })
+                .collect(),
+            cuts: cuts(episodes),
             growth: growth(episodes),
         }
     }
@@ -131,28 +165,29 @@ impl Summary {
     }
 }
 
-fn success(episodes: &[Episode]) -> Vec<Success> {
-    let judged = || {
-        episodes
-            .iter()
-            .filter(|e| !matches!(e.end, End::Error { .. }))
-    };
-    let mut by_type: BTreeMap<&str, Vec<&Episode>> = BTreeMap::new();
-    for episode in judged() {
-        by_type.entry(&episode.task_type).or_default().push(episode);
-    }
-    let all: Vec<&Episode> = judged().collect();
-    by_type
+fn success(episodes: &[Episode], graded: bool) -> Vec<Success> {
+    let all: Vec<&Episode> = episodes.iter().filter(|e| e.judged()).collect();
+    by_task(episodes)
         .iter()
-        .map(|(name, group)| row(name, group))
-        .chain([row("all", &all)])
+        .map(|(name, group)| row(name, group, graded))
+        .chain([row("all", &all, graded)])
         .collect()
 }
 
-fn row(task_type: &str, group: &[&Episode]) -> Success {
+/// The judged episodes of every task type.
+pub(super) fn by_task(episodes: &[Episode]) -> BTreeMap<&str, Vec<&Episode>> {
+    let mut by_type: BTreeMap<&str, Vec<&Episode>> = BTreeMap::new();
+    for episode in episodes.iter().filter(|e| e.judged()) {
+        by_type.entry(&episode.task_type).or_default().push(episode);
+    }
+    by_type
+}
+
+fn row(task_type: &str, group: &[&Episode], graded: bool) -> Success {
     let steps = |episode: &&Episode| f64::from(episode.steps);
     let won: Vec<&Episode> = group.iter().copied().filter(|e| e.won()).collect();
     let mean = |of: &[&Episode]| Spread::of(of.iter().map(steps)).map(|spread| spread.mean);
+    let scores: Vec<f64> = group.iter().map(|episode| episode.score).collect();
     Success {
         task_type: task_type.to_owned(),
         episodes: group.len(),
@@ -161,7 +196,25 @@ fn row(task_type: &str, group: &[&Episode]) -> Success {
         interval: wilson(won.len(), group.len()),
         mean_steps: mean(group).unwrap_or(0.0),
         mean_steps_won: mean(&won),
+        score: graded.then(|| bootstrap(&[&scores])).flatten(),
     }
+}
+
+/// Prompt tokens of the calls of one level, or of all.
+fn prompt_tokens(episodes: &[Episode], level: Option<PolicyLevel>) -> Option<Spread> {
+    let prompts = episodes.iter().flat_map(|episode| &episode.prompts);
+    let chosen = prompts.filter(|prompt| level.is_none_or(|level| level == prompt.level));
+    Spread::of(chosen.map(|prompt| f64::from(prompt.tokens)))
+}
+
+fn cuts(episodes: &[Episode]) -> Cuts {
+    let mut all = Cuts::new();
+    for (field, cut) in episodes.iter().flat_map(|episode| &episode.cuts) {
+        let sum = all.entry(field).or_default();
+        sum.texts += cut.texts;
+        sum.bytes += cut.bytes;
+    }
+    all
 }
 
 fn ends(episodes: &[Episode]) -> Ends {
@@ -170,7 +223,10 @@ fn ends(episodes: &[Episode]) -> Ends {
         match episode.end {
             End::Success => ends.success += 1,
             End::Failure => ends.failure += 1,
-            End::Truncated => ends.truncated += 1,
+            End::Truncated => {
+                ends.truncated += 1;
+                ends.looped += usize::from(episode.looped);
+            }
             End::Error { .. } => ends.error += 1,
         }
     }
@@ -201,10 +257,15 @@ fn growth(episodes: &[Episode]) -> Option<Growth> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::episode::Origin;
     use crate::world::GameLabel;
 
     fn episode(task_type: &str, end: End, tokens: &[u32]) -> Episode {
-        let mut episode = Episode::broken(&GameLabel::new("g", task_type), String::new());
+        let mut episode = Episode::broken(
+            &GameLabel::new("g", task_type),
+            Origin::World,
+            String::new(),
+        );
         episode.end = end;
         episode.steps = u32::try_from(tokens.len()).unwrap();
         episode.costs = tokens
@@ -220,13 +281,17 @@ mod tests {
     #[test]
     fn errors_are_no_verdict() {
         let broken = End::Error {
+            origin: Origin::World,
             message: "x".into(),
         };
-        let summary = Summary::of(&[
-            episode("heat", End::Success, &[1, 1]),
-            episode("heat", End::Truncated, &[1; 50]),
-            episode("cool", broken, &[]),
-        ]);
+        let summary = Summary::of(
+            &[
+                episode("heat", End::Success, &[1, 1]),
+                episode("heat", End::Truncated, &[1; 50]),
+                episode("cool", broken, &[]),
+            ],
+            false,
+        );
         let names: Vec<_> = summary.success.iter().map(|s| &*s.task_type).collect();
         assert_eq!(names, ["heat", "all"]);
         let all = summary.overall().unwrap();
@@ -240,10 +305,13 @@ mod tests {
         let mut grows = vec![100; 30];
         grows.extend([150; 20]);
         // The short and dear episode is not in the comparison.
-        let summary = Summary::of(&[
-            episode("heat", End::Truncated, &grows),
-            episode("heat", End::Success, &[900; 30]),
-        ]);
+        let summary = Summary::of(
+            &[
+                episode("heat", End::Truncated, &grows),
+                episode("heat", End::Success, &[900; 30]),
+            ],
+            false,
+        );
         let growth = summary.growth.unwrap();
         assert_eq!(growth.episodes, 1);
         assert_eq!((growth.early_p95, growth.late_p95), (100.0, 150.0));
@@ -253,7 +321,7 @@ mod tests {
 
     #[test]
     fn nothing_adds_up_to_nothing() {
-        let summary = Summary::of(&[]);
+        let summary = Summary::of(&[], false);
         assert_eq!(summary.overall().unwrap().episodes, 0);
         assert_eq!(summary.growth, None);
         assert_eq!(summary.tokens_per_step, None);

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stride_agent::environment::{Environment, EnvironmentError};
+use stride_agent::environment::EnvironmentError;
 use stride_environments::alfworld::{AlfworldEnvironment, Collection, CollectionError, GameId};
 
-use super::{GameLabel, Games, Part, WorldError};
+use super::{Game, GameLabel, Games, Part, WorldError};
 
 /// What a game of an unknown task type is called.
 const OTHER: &str = "other";
@@ -71,6 +71,8 @@ fn find(collection: &Collection, name: &str) -> Result<GameId, WorldError> {
     }
 }
 
+impl Game for AlfworldEnvironment {}
+
 impl Games for AlfworldGames {
     fn len(&self) -> usize {
         self.ids.len()
@@ -82,7 +84,7 @@ impl Games for AlfworldGames {
         GameLabel::new(id.as_str(), task_type)
     }
 
-    fn open(&self, index: usize) -> Result<Box<dyn Environment + '_>, EnvironmentError> {
+    fn open(&self, index: usize) -> Result<Box<dyn Game + '_>, EnvironmentError> {
         let game = self
             .collection
             .load(&self.ids[index])

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use stride_agent::environment::{Environment, EnvironmentError};
+use stride_agent::environment::EnvironmentError;
 use stride_environments::household::{Household, HouseholdEnvironment};
 
-use super::{GameLabel, Games};
+use super::{Game, GameLabel, Games};
 
 /// The games of a range of seeds. Each is made when it is asked for.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ impl HouseholdGames {
     }
 }
 
+impl Game for HouseholdEnvironment {}
+
 impl Games for HouseholdGames {
     fn len(&self) -> usize {
         usize::try_from(self.seeds.end - self.seeds.start).unwrap_or(usize::MAX)
@@ -38,7 +40,7 @@ impl Games for HouseholdGames {
         )
     }
 
-    fn open(&self, index: usize) -> Result<Box<dyn Environment + '_>, EnvironmentError> {
+    fn open(&self, index: usize) -> Result<Box<dyn Game + '_>, EnvironmentError> {
         Ok(Box::new(HouseholdEnvironment::new(self.seed(index))))
     }
 }

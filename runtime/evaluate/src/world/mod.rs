@@ -34,6 +34,15 @@ impl GameLabel {
     }
 }
 
+/// An opened game: an environment, and what its own protocol counts beside ours.
+pub trait Game: Environment {
+    /// The score in percent, below 0 counted as 0, when the world's own limit of moves was reached, or now if it was not.
+    /// `None` for a world without such a limit.
+    fn score_at_move_limit(&self) -> Option<f64> {
+        None
+    }
+}
+
 /// Some games in a stable order, shared by all players. Nothing is written to disk.
 pub trait Games: Sync {
     /// How many games there are.
@@ -50,8 +59,18 @@ pub trait Games: Sync {
     /// Opens the game at an index below [`Games::len`].
     ///
     /// # Errors
-    /// When the game is damaged.
-    fn open(&self, index: usize) -> Result<Box<dyn Environment + '_>, EnvironmentError>;
+    /// When the game is damaged, or its simulator cannot be started.
+    fn open(&self, index: usize) -> Result<Box<dyn Game + '_>, EnvironmentError>;
+
+    /// Whether a game can end with a part of its score. Otherwise the success rate says everything.
+    fn graded(&self) -> bool {
+        false
+    }
+
+    /// An action that changes nothing, sent when an utterance does not parse; `None` for the agent's own.
+    fn harmless_action(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Why a world could not be opened.

@@ -1,0 +1,179 @@
+//! The result of a run as one page: no script, no font, nothing from elsewhere; light and dark.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `escape` | text of others inside a page |
+//! | `table`, `chart` | accessible tables and drawings |
+//! | `figures` | headline, task types, how episodes ended, frames |
+//! | `curves` | cost by step, lengths of episodes |
+//! | `lost` | the last steps of what was not won |
+//!
+//! The page is made of the [`Report`] alone, so it shows what the JSON holds. It carries no date: the same report gives the
+//! same page.
+
+mod chart;
+mod curves;
+mod escape;
+mod figures;
+mod lost;
+mod table;
+
+use std::fmt;
+
+use super::report::Report;
+use crate::memory::mebibytes;
+use escape::Text;
+
+const STYLE: &str = include_str!("style.css");
+
+/// A report as a page.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a>(pub &'a Report);
+
+impl fmt::Display for Page<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        let world = Text(&report.settings.world);
+        // The policy of the page forbids scripts and loads, should an escape ever fail.
+        write!(
+            f,
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>Stride on {world}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{world}</h1>\n"
+        )?;
+        writeln!(
+            f,
+            "<p class=\"muted\">{} games of at most {} actions, {}. Policy {}</p>",
+            report.settings.games,
+            report.settings.max_actions,
+            Text(report.settings.decoding()),
+            Text(&report.policy.path)
+        )?;
+        if report.partial {
+            writeln!(
+                f,
+                "<p class=\"partial\"><strong>Partial:</strong> stopped after {} of {} games.</p>",
+                report.episodes.len(),
+                report.settings.games
+            )?;
+        }
+        f.write_str("</header>\n<main>\n")?;
+        figures::headline(f, report)?;
+        figures::tasks(f, report)?;
+        figures::ends(f, report)?;
+        curves::sections(f, report)?;
+        figures::frames(f, report)?;
+        lost::section(f, report)?;
+        settings(f, report)?;
+        f.write_str("</main>\n</body>\n</html>\n")
+    }
+}
+
+fn settings(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    let settings = &report.settings;
+    f.write_str("<section><h2>How it was run</h2>\n<dl>\n")?;
+    let mut line = |name: &str, value: &str| {
+        writeln!(f, "<dt>{name}</dt><dd><code>{}</code></dd>", Text(value))
+    };
+    line("command", &settings.command)?;
+    line("policy", &report.policy.path)?;
+    line("SHA-256", &report.policy.sha256)?;
+    line("size", &mebibytes(Some(report.policy.bytes)))?;
+    line("world", &settings.world)?;
+    line("decoding", &settings.decoding())?;
+    line("seed", &settings.seed.to_string())?;
+    line("threads of an engine", &settings.threads.to_string())?;
+    line("games at the same time", &settings.jobs.to_string())?;
+    line("stride-eval", report.version)?;
+    f.write_str("</dl></section>\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::episode::{End, Origin};
+    use crate::testing::report;
+
+    #[test]
+    fn the_page_stands_alone_and_says_everything() {
+        let page = Page(&report(&[4, 6, 90], 3, true)).to_string();
+        for outside in [
+            "<script", "src=", "href=", "url(", "@import", "http://", "https://",
+        ] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        for part in [
+            "<title>Stride on corridor</title>",
+            "66.7",
+            "20.8 to 93.9",
+            "<th scope=\"row\">walk</th>",
+            "prefers-color-scheme: dark",
+            "corridor:90",
+            "0123456789abcdef",
+            "<polyline class=\"line second\"",
+            "You stand at 50.",
+        ] {
+            assert!(page.contains(part), "`{part}` is not in the page");
+        }
+        // Won games need no explanation.
+        assert!(!page.contains("corridor:4"));
+        balanced(&page);
+    }
+
+    #[test]
+    fn hostile_text_stays_text() {
+        let evil = "</code></td><script>alert(1)</script><img src=x onerror='y'>\u{202e}";
+        let mut report = report(&[4, 90], 3, false);
+        report.policy.path = evil.into();
+        report.settings.world = evil.into();
+        report.settings.command = evil.into();
+        for row in &mut report.summary.success {
+            row.task_type = evil.into();
+        }
+        report.episodes[0].end = End::Error {
+            origin: Origin::Policy,
+            message: evil.into(),
+        };
+        report.episodes[0].game = evil.into();
+        for step in &mut report.episodes[1].last_steps {
+            step.action = evil.into();
+            step.observation = evil.into();
+            step.progress = evil.into();
+            step.subtask = evil.into();
+            step.notes = vec![evil.into()];
+        }
+        let page = Page(&report).to_string();
+        assert!(page.contains("&lt;script&gt;"));
+        assert!(page.contains("<strong>Partial:</strong> stopped after 2 of 3 games"));
+        for raw in ["<script", "<img", "\u{202e}"] {
+            assert!(!page.contains(raw), "{raw:?}");
+        }
+        balanced(&page);
+    }
+
+    #[test]
+    fn a_run_of_nothing_is_still_a_page() {
+        balanced(&Page(&report(&[], 3, true)).to_string());
+    }
+
+    /// Every element that opens also closes, in order.
+    fn balanced(page: &str) {
+        let mut open: Vec<&str> = Vec::new();
+        for tag in page.split('<').skip(1) {
+            let tag = tag.split('>').next().unwrap();
+            let name = tag.split([' ', '\n', '/']).find(|part| !part.is_empty());
+            let name = name.unwrap_or_default();
+            if tag.starts_with('/') {
+                assert_eq!(
+                    open.pop(),
+                    Some(name),
+                    "</{name}> closes nothing of its own"
+                );
+            } else if !tag.ends_with('/') && !tag.starts_with('!') && name != "meta" {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+    }
+}
