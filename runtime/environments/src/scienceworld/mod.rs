@@ -1,3 +1,38 @@
-//! ScienceWorld.
+//! ScienceWorld: the official simulator (version 1.2.3, a JVM program) spoken to directly, without Python.
+//!
+//! `make scienceworld` fetches the simulator and a Java runtime. One [`Session`] starts one JVM on a loopback port and plays
+//! any number of episodes on it; a JVM that dies or hangs costs one episode.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `task` | tasks, variations, splits: which episodes there are |
+//! | `jar`, `java` | where the simulator and the Java runtime are |
+//! | `process` | the JVM as a supervised child |
+//! | `gateway` | Py4J's text protocol |
+//! | `simulator` | the simulator's methods, typed |
+//! | `session` | episodes one after the other, whatever happens to the JVM |
+//! | [`view`] | what an agent is shown |
+//! | `environment` | the adapter to the agent's `Environment` |
 
+mod environment;
+mod error;
+mod gateway;
+mod jar;
+mod java;
+mod process;
+mod session;
+mod simulator;
+mod task;
 pub mod view;
+
+pub use environment::{
+    Ending, EnvironmentOptions, MOVE_LIMIT, NOT_UNDERSTOOD, ScienceWorldEnvironment,
+};
+pub use error::SimulatorError;
+pub use gateway::GatewayError;
+pub use jar::{JAR_VARIABLE, Jar, JarError, VERSION};
+pub use java::{Java, JavaError, OLDEST};
+pub use process::{Launch, ProcessError};
+pub use session::{Session, Start};
+pub use simulator::{Observed, Settings, Simulator};
+pub use task::{EpisodeId, Split, Task, UnknownEpisode, all_episodes, episodes};
