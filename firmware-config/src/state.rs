@@ -63,6 +63,19 @@ impl Completed {
         self.items.is_empty()
     }
 
+    /// The same list with every remembered subtask edited; what is too long then is cut.
+    #[must_use]
+    pub fn edited<T: AsRef<str>>(&self, mut edit: impl FnMut(&str) -> T) -> Self {
+        let mut edited = Self {
+            items: Vec::new(),
+            dropped: self.dropped,
+        };
+        for subtask in self.iter() {
+            edited.push(edit(subtask).as_ref(), capacity::COMPLETED);
+        }
+        edited
+    }
+
     /// Forgets everything, the count too.
     pub fn clear(&mut self) {
         self.items.clear();

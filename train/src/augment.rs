@@ -10,7 +10,6 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use stride_agent::places::NameList;
 use stride_agent::transition::FrameText;
-use stride_firmware_config::state::Completed;
 
 /// Highest number an object gets; kinds with more objects than this in a sample keep their numbers.
 const HIGHEST: u32 = 9;
@@ -23,60 +22,7 @@ pub fn renumber(state: &FrameText, utterance: &str, rng: &mut impl Rng) -> (Fram
         kinds: BTreeMap::new(),
         seed: rng.random(),
     };
-    let state = match state.clone() {
-        FrameText::High {
-            scene,
-            observation,
-            task,
-            completed,
-            progress,
-        } => {
-            let mut renamed = Completed::new();
-            for subtask in completed.iter() {
-                renamed.push(
-                    &renamer.text(subtask),
-                    stride_firmware_config::capacity::COMPLETED,
-                );
-            }
-            // A list that dropped entries keeps its old texts: the count of dropped ones cannot be set from here.
-            let completed = if completed.dropped() == 0 {
-                renamed
-            } else {
-                return (state.clone(), utterance.to_owned());
-            };
-            FrameText::High {
-                scene,
-                observation: renamer.text(&observation),
-                task,
-                completed: Box::new(completed),
-                progress: renamer.text(&progress),
-            }
-        }
-        FrameText::Low {
-            scene,
-            observation,
-            subtask,
-            progress,
-        } => FrameText::Low {
-            scene,
-            observation: renamer.text(&observation),
-            subtask: renamer.text(&subtask),
-            progress: renamer.text(&progress),
-        },
-        FrameText::Progress {
-            scene,
-            observation,
-            subtask,
-            progress,
-            action,
-        } => FrameText::Progress {
-            scene,
-            observation: renamer.text(&observation),
-            subtask: renamer.text(&subtask),
-            progress: renamer.text(&progress),
-            action: renamer.text(&action),
-        },
-    };
+    let state = state.edited(&mut |text| renamer.text(text));
     let utterance = renamer.text(utterance);
     (state, utterance)
 }

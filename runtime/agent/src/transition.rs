@@ -100,6 +100,41 @@ impl FrameText {
     pub fn level(&self) -> PolicyLevel {
         self.as_frame().level()
     }
+
+    /// The same frame with every text but the scene edited.
+    #[must_use]
+    pub fn edited(&self, edit: &mut dyn FnMut(&str) -> String) -> Self {
+        let mut frame = self.clone();
+        let texts: Vec<&mut String> = match &mut frame {
+            Self::High {
+                observation,
+                task,
+                completed,
+                progress,
+                ..
+            } => {
+                **completed = completed.edited(&mut *edit);
+                vec![observation, task, progress]
+            }
+            Self::Low {
+                observation,
+                subtask,
+                progress,
+                ..
+            } => vec![observation, subtask, progress],
+            Self::Progress {
+                observation,
+                subtask,
+                progress,
+                action,
+                ..
+            } => vec![observation, subtask, progress, action],
+        };
+        for text in texts {
+            *text = edit(text);
+        }
+        frame
+    }
 }
 
 impl From<&StepFrame<'_>> for FrameText {

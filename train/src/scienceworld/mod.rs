@@ -7,18 +7,24 @@
 //! | module | holds |
 //! |---|---|
 //! | [`situation`] | what the high level sees |
+//! | [`episodes`] | demonstrations against the simulator |
 //! | [`families`] | one plan per task family |
 //! | [`skill`] | what the low level does in a subtask, and what the progress says of it |
 //! | [`house`] | the rooms and the shortest ways between them |
+//! | [`noise`] | the same expert with errors on purpose |
+//! | [`variants`] | more frames from recorded ones, with names exchanged |
 
 use stride_agent::policy::{Policy, PolicyError, Utterance};
 use stride_environments::scienceworld::view::View;
 use stride_firmware_config::frame::StepFrame;
 
+pub mod episodes;
 pub mod families;
 pub mod house;
+pub mod noise;
 pub mod situation;
 pub mod skill;
+pub mod variants;
 
 use crate::demos::Teacher;
 use situation::Situation;

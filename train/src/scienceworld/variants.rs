@@ -1,0 +1,252 @@
+//! More frames from recorded ones: names are exchanged consistently, and the expert labels the result.
+//!
+//! The training variations name few of the rooms, colours and temperatures that the simulator knows. A network would learn
+//! them by heart; with names drawn anew it must copy them from the frame and compare numbers. An edited frame need not be
+//! one that the simulator would show: the expert is a function of the frame, so its answer is right for any.
+
+use std::collections::BTreeMap;
+
+use rand::Rng;
+use rand::seq::{IndexedRandom, SliceRandom};
+use stride_agent::transition::{EndKind, FrameText, Source, Transition};
+
+use super::Expert;
+use super::house::ROOMS;
+
+/// Colours of boxes, wires and light bulbs.
+const COLOURS: [&str; 9] = [
+    "red", "green", "blue", "orange", "yellow", "purple", "black", "violet", "white",
+];
+
+/// What colours belong to.
+const COLOURED: [&str; 3] = ["box", "wire", "light"];
+
+/// An edited copy of a transition, labelled by the expert; `None` when the expert does not know the frame.
+pub fn vary(transition: &Transition, rng: &mut impl Rng) -> Option<Transition> {
+    let mut edits = Edits::draw(&transition.state, rng);
+    let state = transition.state.edited(&mut |text| edits.text(text));
+    let utterance = Expert.answer(&state.as_frame()).ok()?;
+    Some(Transition {
+        game: transition.game.clone(),
+        subtask_index: transition.subtask_index,
+        step_index: transition.step_index,
+        state,
+        utterance,
+        reward: 0.0,
+        span: 1,
+        done: false,
+        next: None,
+        source: Source::Relabelled,
+        end: EndKind::Truncated,
+    })
+}
+
+/// What is exchanged in one frame.
+#[derive(Debug, Default)]
+struct Edits {
+    /// For each of [`COLOURED`] the colours in the order of [`COLOURS`].
+    colours: [Vec<&'static str>; 3],
+    /// Letters of unknown substances.
+    letters: Vec<char>,
+    /// The room of the aim, and another one.
+    room: Option<(String, &'static str)>,
+    /// Temperatures.
+    numbers: Option<BTreeMap<String, String>>,
+    /// Where new temperatures come from.
+    seed: u64,
+}
+
+impl Edits {
+    fn draw(state: &FrameText, rng: &mut impl Rng) -> Self {
+        let colours = std::array::from_fn(|_| {
+            let mut colours = COLOURS.to_vec();
+            colours.shuffle(rng);
+            colours
+        });
+        let mut letters: Vec<char> = ('A'..='Z').collect();
+        letters.shuffle(rng);
+        let aim = match state {
+            FrameText::High { task, .. } => room_in(task),
+            FrameText::Low { subtask, .. } | FrameText::Progress { subtask, .. } => {
+                subtask.strip_prefix("go to the ")
+            }
+        };
+        let room = aim
+            .filter(|_| rng.random_bool(0.7))
+            .and_then(|aim| Some((aim.to_owned(), *ROOMS.choose(rng)?)));
+        Self {
+            colours,
+            letters,
+            room,
+            numbers: rng.random_bool(0.5).then(BTreeMap::new),
+            seed: rng.random(),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+        for at in 0..words.len() {
+            let (before, word, after) = bare(&words[at]);
+            let next = words.get(at + 1).map_or("", |next| bare(next).1);
+            let previous = at.checked_sub(1).map_or("", |p| bare(&words[p]).1);
+            let new = if let Some(kind) = COLOURED.iter().position(|kind| *kind == next) {
+                COLOURS
+                    .iter()
+                    .position(|colour| *colour == word)
+                    .map(|colour| self.colours[kind][colour].to_owned())
+            } else if previous == "substance" {
+                letter(word).map(|index| self.letters[index].to_string())
+            } else if previous == "thermometer"
+                || previous == "above"
+                || previous == "below"
+                || next == "degrees"
+            {
+                self.number(word)
+            } else {
+                None
+            };
+            if let Some(new) = new {
+                words[at] = format!("{before}{new}{after}");
+            }
+        }
+        let text = words.join(" ");
+        match &self.room {
+            // Only where the aim is named: the observation's rooms are where they are.
+            Some((old, new)) => [
+                "in the ",
+                "around the ",
+                "near the ",
+                "go to the ",
+                "way to the ",
+            ]
+            .iter()
+            .fold(text, |text, lead| {
+                text.replace(&format!("{lead}{old}"), &format!("{lead}{new}"))
+            }),
+            None => text,
+        }
+    }
+
+    fn number(&mut self, word: &str) -> Option<String> {
+        let old: f64 = word.parse().ok()?;
+        let numbers = self.numbers.as_mut()?;
+        // One new number for each old one, near enough to each other that both answers of a comparison come up.
+        let hash = old
+            .to_bits()
+            .wrapping_add(self.seed)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            >> 33;
+        let new = i64::try_from(hash % 400).unwrap_or(0) - 100;
+        let new = if word.contains('.') {
+            format!("{}.0", new - new % 10)
+        } else {
+            new.to_string()
+        };
+        Some(numbers.entry(word.to_owned()).or_insert(new).clone())
+    }
+}
+
+fn letter(word: &str) -> Option<usize> {
+    let mut letters = word.chars();
+    let letter = letters.next().filter(char::is_ascii_uppercase)?;
+    letters
+        .next()
+        .is_none()
+        .then_some(letter as usize - 'A' as usize)
+}
+
+/// The last room that a task names: where its boxes or things are.
+fn room_in(task: &str) -> Option<&'static str> {
+    ROOMS
+        .iter()
+        .copied()
+        .filter_map(|room| Some((task.rfind(&format!("the {room}"))?, room)))
+        .max()
+        .map(|(_, room)| room)
+}
+
+/// A word without the punctuation around it.
+fn bare(word: &str) -> (&str, &str, &str) {
+    let inside = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let start = word.find(inside).unwrap_or(word.len());
+    let end = word.rfind(inside).map_or(start, |at| at + 1);
+    let end = match word[start..end].parse::<f64>() {
+        Ok(_) => end,
+        // A full stop inside a word belongs to it only in numbers.
+        Err(_) => end.max(start),
+    };
+    (&word[..start], &word[start..end], &word[end..])
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn low(observation: &str, subtask: &str) -> Transition {
+        Transition {
+            game: "scienceworld:find-animal/0".into(),
+            subtask_index: 0,
+            step_index: 0,
+            state: FrameText::Low {
+                scene: String::new(),
+                observation: observation.into(),
+                subtask: subtask.into(),
+                progress: String::new(),
+            },
+            utterance: String::new(),
+            reward: 0.0,
+            span: 1,
+            done: false,
+            next: None,
+            source: Source::Expert,
+            end: EndKind::Success,
+        }
+    }
+
+    #[test]
+    fn names_are_exchanged_everywhere_and_the_label_follows() {
+        let step = low(
+            "kitchen: red apple; red box []; green box [] | doors: hallway open | holding: blue jay egg",
+            "move blue jay egg to red box",
+        );
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..20 {
+            let varied = vary(&step, &mut rng).unwrap();
+            let FrameText::Low {
+                observation,
+                subtask,
+                ..
+            } = &varied.state
+            else {
+                panic!("the level changed");
+            };
+            let colour = subtask.split(' ').nth(5).unwrap();
+            assert!(
+                observation.contains(&format!("{colour} box []")),
+                "{observation}"
+            );
+            assert!(observation.contains("red apple"), "{observation}");
+            assert_eq!(varied.utterance, format!("{subtask}; True"));
+            seen.insert(colour.to_owned());
+        }
+        assert!(seen.len() > 4, "{seen:?}");
+    }
+
+    #[test]
+    fn aims_move_to_other_rooms() {
+        let step = low(
+            "hallway: picture | doors: kitchen closed, bedroom open | holding: nothing",
+            "go to the kitchen",
+        );
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let said: std::collections::BTreeSet<String> = (0..60)
+            .filter_map(|_| Some(vary(&step, &mut rng)?.utterance))
+            .collect();
+        assert!(said.contains("open door to kitchen; False"), "{said:?}");
+        assert!(said.contains("go to bedroom; True"), "{said:?}");
+    }
+}
