@@ -114,7 +114,11 @@ impl Kind {
                 .flat_map(Thing::contents)
                 .find(|thing| thing.state.is_some() && thing.name != "seed"),
             Self::Animal => view.things.iter().find(|thing| is_animal(thing)),
-            Self::NonLiving => view.things.first(),
+            // The first that can be moved and is not a box itself.
+            Self::NonLiving => view
+                .things
+                .iter()
+                .find(|thing| !thing.name.ends_with(" box") && thing.name != "bathtub"),
         }
     }
 }
