@@ -1,19 +1,24 @@
 //! `stride-train demos`: arguments, progress bar and table.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use stride_environments::alfworld::{Collection, Split};
+use stride_environments::scienceworld::{self, EpisodeId};
 use stride_train::demonstrate::{self, DemoOptions, DemoReport, Games};
 use stride_train::expert::noise::ErrorRates;
+use stride_train::scienceworld::episodes::Episodes;
 
 /// Arguments of `stride-train demos`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct DemosArgs {
+    #[command(subcommand)]
+    world: Option<World>,
     /// ALFWorld games: a folder, an archive (.tar.zst), or `$ALFWORLD_DATA` when the path is empty. The training split is played.
     #[arg(long, required_unless_present = "household")]
     alfworld: Option<PathBuf>,
@@ -48,6 +53,48 @@ pub struct DemosArgs {
     #[arg(long, default_value_t = 0)]
     threads: usize,
     /// Folder for `alfworld.jsonl.zst`, `household.jsonl.zst` and `demos.json`.
+    #[arg(short, long, required = true)]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum World {
+    /// The training variations of ScienceWorld's 24 tasks, played against the simulator (`make scienceworld` fetches it).
+    ///
+    /// A stopped job goes on where it was when the same command is given again.
+    Scienceworld(ScienceWorldArgs),
+}
+
+#[derive(Debug, Args)]
+struct ScienceWorldArgs {
+    /// Play only these tasks, such as boil,melt.
+    #[arg(long, value_delimiter = ',')]
+    tasks: Vec<String>,
+    /// Episodes with errors on purpose, beside the expert's own, for every variation.
+    #[arg(long, default_value_t = 2)]
+    noisy: u64,
+    /// Edited copies of every transition (names, rooms and temperatures exchanged), labelled by the expert.
+    #[arg(long, default_value_t = 1)]
+    variants: u32,
+    /// Chance of a wrong action or flag, per low-level call.
+    #[arg(long, default_value_t = 0.1)]
+    low_errors: f64,
+    /// Chance of a progress that is not rewritten, per progress call.
+    #[arg(long, default_value_t = 0.03)]
+    progress_errors: f64,
+    /// Chance of a repeated subtask, per high-level call.
+    #[arg(long, default_value_t = 0.03)]
+    high_errors: f64,
+    /// Seed of the errors.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Actions of an episode at most.
+    #[arg(long, default_value_t = 50)]
+    max_actions: u32,
+    /// Simulators side by side; 0 takes one per core.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Folder for `scienceworld.jsonl.zst` and `demos.json`.
     #[arg(short, long)]
     out: PathBuf,
 }
@@ -67,14 +114,94 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 /// # Errors
 /// When games cannot be read or played, or files cannot be written.
 pub fn run(args: DemosArgs) -> anyhow::Result<ExitCode> {
+    match args.world {
+        Some(World::Scienceworld(args)) => scienceworld(&args),
+        None => household_worlds(&args),
+    }
+}
+
+fn scienceworld(args: &ScienceWorldArgs) -> anyhow::Result<ExitCode> {
+    let rates = ErrorRates {
+        low: args.low_errors,
+        progress: args.progress_errors,
+        high: args.high_errors,
+    };
+    check(rates)?;
+    let ids: Vec<EpisodeId> = scienceworld::episodes(scienceworld::Split::Train)
+        .into_iter()
+        .filter(|id| args.tasks.is_empty() || args.tasks.iter().any(|t| t == id.task.name()))
+        .collect();
     anyhow::ensure!(
-        [args.low_errors, args.progress_errors, args.high_errors]
+        !ids.is_empty(),
+        "none of the 24 tasks is called {}",
+        args.tasks.join(" or ")
+    );
+    let settings = scienceworld::Settings::find()?;
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("creating {}", args.out.display()))?;
+    let stop = crate::stop_on_signal()?;
+    let episodes = Episodes::new(ids, settings, args.variants);
+    let options = DemoOptions {
+        noisy: args.noisy,
+        rates,
+        seed: args.seed,
+        max_actions: args.max_actions,
+        threads: args.threads,
+        out: args.out.join("scienceworld.jsonl.zst"),
+    };
+    let bar = progress_bar("scienceworld", episodes.len());
+    let what = format!("scienceworld {:?} {} variants", args.tasks, args.variants);
+    let play = |index: usize| episodes.play(index, &options);
+    let report =
+        demonstrate::run_with(episodes.len(), &what, &play, &options, &stop, &mut |done| {
+            bar.set_position(done as u64);
+        })?;
+    bar.finish_and_clear();
+    show("scienceworld", &report);
+    finish(&args.out, vec![("scienceworld", report)])
+}
+
+fn check(rates: ErrorRates) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        [rates.low, rates.progress, rates.high]
             .iter()
             .all(|rate| (0.0..=1.0).contains(rate)),
         "error rates are chances between 0 and 1"
     );
-    std::fs::create_dir_all(&args.out)
-        .with_context(|| format!("creating {}", args.out.display()))?;
+    Ok(())
+}
+
+fn progress_bar(message: &'static str, games: usize) -> ProgressBar {
+    let bar = ProgressBar::new(games as u64).with_message(message);
+    if let Ok(style) =
+        ProgressStyle::with_template("{msg} {pos}/{len} [{elapsed}<{eta}] {wide_bar}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Writes the reports and says how the program ends.
+fn finish(folder: &Path, reports: Vec<(&str, DemoReport)>) -> anyhow::Result<ExitCode> {
+    let summary = serde_json::to_vec_pretty(&reports)?;
+    stride_train::files::write_atomically(&folder.join("demos.json"), &summary)?;
+    if reports.iter().any(|(_, report)| report.stopped) {
+        eprintln!("stopped; the same command goes on from here");
+        return Ok(ExitCode::from(130));
+    }
+    println!("{}", folder.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn household_worlds(args: &DemosArgs) -> anyhow::Result<ExitCode> {
+    let rates = ErrorRates {
+        low: args.low_errors,
+        progress: args.progress_errors,
+        high: args.high_errors,
+    };
+    check(rates)?;
+    let out = args.out.as_deref().context("--out names the folder")?;
+    std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
     let stop = crate::stop_on_signal()?;
     let mut jobs = Vec::new();
     if let Some(path) = &args.alfworld {
@@ -105,39 +232,21 @@ pub fn run(args: DemosArgs) -> anyhow::Result<ExitCode> {
     for (world, games, noisy) in &jobs {
         let options = DemoOptions {
             noisy: *noisy,
-            rates: ErrorRates {
-                low: args.low_errors,
-                progress: args.progress_errors,
-                high: args.high_errors,
-            },
+            rates,
             seed: args.seed,
             max_actions: args.max_actions,
             threads: args.threads,
-            out: args.out.join(format!("{world}.jsonl.zst")),
+            out: out.join(format!("{world}.jsonl.zst")),
         };
-        let bar = ProgressBar::new(games.len() as u64).with_message(*world);
-        if let Ok(style) =
-            ProgressStyle::with_template("{msg} {pos}/{len} [{elapsed}<{eta}] {wide_bar}")
-        {
-            bar.set_style(style);
-        }
+        let bar = progress_bar(world, games.len());
         let report = demonstrate::run(games, &expert, &options, &stop, &mut |done| {
             bar.set_position(done as u64);
         })?;
         bar.finish_and_clear();
         show(world, &report);
-        println!("{}", options.out.display());
         reports.push((*world, report));
     }
-    let summary = serde_json::to_vec_pretty(&reports)?;
-    let path = args.out.join("demos.json");
-    stride_train::files::write_atomically(&path, &summary)?;
-    let stopped = reports.iter().any(|(_, report)| report.stopped);
-    Ok(if stopped {
-        ExitCode::from(130)
-    } else {
-        ExitCode::SUCCESS
-    })
+    finish(out, reports)
 }
 
 fn show(world: &str, report: &DemoReport) {

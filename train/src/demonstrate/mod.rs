@@ -1,8 +1,6 @@
 //! The whole job of `stride-train demos`: every training game is played, on all cores, and the transitions are written.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stride_agent::environment::{Environment, EnvironmentError};
 use stride_agent::transition::{EndKind, Transition};
 use stride_environments::alfworld::{AlfworldEnvironment, Collection, Game, GameId};
@@ -23,8 +21,12 @@ use crate::expert::noise::{ErrorRates, NoisyExpert};
 use crate::expert::search::Tally;
 use crate::parallel;
 
-/// Games played at once before their transitions are written: bounds the memory.
-const CHUNK: usize = 256;
+mod parts;
+
+use parts::Parts;
+
+/// Games of one part: bounds the memory, and what a stopped job loses.
+const CHUNK: usize = 64;
 
 /// Where the games come from.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ pub struct DemoOptions {
 }
 
 /// Games of one task type.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct TypeCount {
     /// Games played by the expert.
     pub games: u32,
@@ -64,7 +66,7 @@ pub struct TypeCount {
 }
 
 /// What came of the job.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct DemoReport {
     /// The expert's own episodes, by task type.
     pub types: BTreeMap<String, TypeCount>,
@@ -78,7 +80,7 @@ pub struct DemoReport {
     pub lost: Vec<String>,
     /// Games that are left out whole, and why: the expert's record does not add up (a subtask was closed by its cap).
     pub left_out: Vec<String>,
-    /// Stopped by a signal: the file holds the games so far.
+    /// Stopped by a signal: the parts so far are kept, and the same command goes on behind them.
     pub stopped: bool,
 }
 
@@ -93,6 +95,20 @@ impl DemoReport {
                 won: sum.won + t.won,
                 actions: sum.actions + t.actions,
             })
+    }
+
+    fn add(&mut self, other: Self) {
+        for (name, count) in other.types {
+            let entry = self.types.entry(name).or_default();
+            entry.games += count.games;
+            entry.won += count.won;
+            entry.actions += count.actions;
+        }
+        self.noisy_episodes += other.noisy_episodes;
+        self.noisy_won += other.noisy_won;
+        self.transitions += other.transitions;
+        self.lost.extend(other.lost);
+        self.left_out.extend(other.left_out);
     }
 
     fn count(&mut self, played: &Played) {
@@ -249,45 +265,53 @@ pub fn run(
     progress: &mut dyn FnMut(usize),
 ) -> Result<DemoReport> {
     let play = |index: usize| play(games, index, expert, options);
-    run_with(games.len(), &play, options, stop, progress)
+    let settings = match games {
+        Games::Alfworld(..) => "alfworld".to_owned(),
+        Games::Household(seeds) => format!("household {seeds:?}"),
+    };
+    run_with(games.len(), &settings, &play, options, stop, progress)
 }
 
-/// As [`run`], for games of any world: `play` makes the demonstrations of one game.
+/// As [`run`], for games of any world: `play` makes the demonstrations of one game. Finished parts of an earlier run with the
+/// same `settings` and options are not played again.
 ///
 /// # Errors
 /// As [`run`].
 pub fn run_with(
     games: usize,
+    settings: &str,
     play: &(dyn Fn(usize) -> std::result::Result<Played, DemoError> + Sync),
     options: &DemoOptions,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<DemoReport> {
+    let settings = format!("{settings}\n{options:?}\n{games} games");
+    let parts = Parts::open(&options.out, &settings)?;
     let mut report = DemoReport::default();
-    let mut beside = options.out.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = Path::new(&beside);
-    let mut writer = Writer::create(beside, &options.out)?;
     let indices: Vec<usize> = (0..games).collect();
-    for chunk in indices.chunks(CHUNK) {
-        if stop.load(Ordering::Relaxed) {
+    for (part, chunk) in indices.chunks(CHUNK).enumerate() {
+        if let Some(finished) = parts.finished(part) {
+            report.add(finished);
+        } else if stop.load(Ordering::Relaxed) {
             report.stopped = true;
-            break;
-        }
-        let played = parallel::map(parallel::threads(options.threads), chunk, |_, index| {
-            play(*index)
-        });
-        for played in played {
-            let played = played.map_err(TrainError::Demos)?;
-            report.count(&played);
-            for transition in played.demos.iter().flat_map(|d| &d.transitions) {
-                writer.line(transition).map_err(TrainError::io(beside))?;
-            }
+            return Ok(report);
+        } else {
+            let played = parallel::map(parallel::threads(options.threads), chunk, |_, index| {
+                play(*index)
+            });
+            let played: Vec<Played> = played
+                .into_iter()
+                .collect::<std::result::Result<_, _>>()
+                .map_err(TrainError::Demos)?;
+            let mut counted = DemoReport::default();
+            played.iter().for_each(|p| counted.count(p));
+            let transitions = played.iter().flat_map(|p| &p.demos);
+            parts.write(part, transitions.flat_map(|d| &d.transitions), &counted)?;
+            report.add(counted);
         }
         progress(chunk.last().map_or(0, |last| last + 1));
     }
-    writer.finish().map_err(TrainError::io(beside))?;
-    std::fs::rename(beside, &options.out).map_err(TrainError::io(&options.out))?;
+    parts.join(games.div_ceil(CHUNK))?;
     Ok(report)
 }
 
@@ -296,15 +320,7 @@ pub fn run_with(
 /// # Errors
 /// When the file cannot be written.
 pub fn write(transitions: &[Transition], out: &Path) -> Result<()> {
-    let mut beside = out.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = Path::new(&beside);
-    let mut writer = Writer::create(beside, out)?;
-    for transition in transitions {
-        writer.line(transition).map_err(TrainError::io(beside))?;
-    }
-    writer.finish().map_err(TrainError::io(beside))?;
-    std::fs::rename(beside, out).map_err(TrainError::io(out))
+    parts::write_lines(transitions.iter(), out)
 }
 
 fn play(
@@ -345,37 +361,4 @@ fn play(
         demos,
         left_out: None,
     })
-}
-
-/// A plain or compressed file.
-enum Writer {
-    Plain(std::io::BufWriter<File>),
-    Compressed(zstd::Encoder<'static, File>),
-}
-
-impl Writer {
-    fn create(beside: &Path, out: &Path) -> Result<Self> {
-        let file = File::create(beside).map_err(TrainError::io(beside))?;
-        Ok(if out.extension().is_some_and(|e| e == "zst") {
-            Self::Compressed(zstd::Encoder::new(file, 3).map_err(TrainError::io(beside))?)
-        } else {
-            Self::Plain(std::io::BufWriter::new(file))
-        })
-    }
-
-    fn line(&mut self, transition: &Transition) -> std::io::Result<()> {
-        let mut line = serde_json::to_vec(transition)?;
-        line.push(b'\n');
-        match self {
-            Self::Plain(file) => file.write_all(&line),
-            Self::Compressed(file) => file.write_all(&line),
-        }
-    }
-
-    fn finish(self) -> std::io::Result<()> {
-        match self {
-            Self::Plain(file) => file.into_inner()?.sync_all(),
-            Self::Compressed(file) => file.finish()?.sync_all(),
-        }
-    }
 }

@@ -1,0 +1,139 @@
+//! A long job in parts: what is finished stays when the job is stopped, and a later run goes on behind it.
+//!
+//! The parts lie in a folder beside the output, `OUT.parts/`: the transitions of a chunk of games, and the report on them. When
+//! all are there they are joined into the output, which so appears whole or not at all, and the folder goes.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use stride_agent::transition::Transition;
+
+use super::DemoReport;
+use crate::error::{Result, TrainError};
+use crate::files;
+
+/// The parts of one output file.
+#[derive(Debug)]
+pub(super) struct Parts {
+    folder: PathBuf,
+    out: PathBuf,
+}
+
+impl Parts {
+    /// Opens the folder of an output. Parts of a job with other settings are thrown away.
+    pub(super) fn open(out: &Path, settings: &str) -> Result<Self> {
+        let mut folder = out.as_os_str().to_owned();
+        folder.push(".parts");
+        let parts = Self {
+            folder: folder.into(),
+            out: out.to_owned(),
+        };
+        let mark = parts.folder.join("settings.txt");
+        if std::fs::read_to_string(&mark).ok().as_deref() != Some(settings) {
+            match std::fs::remove_dir_all(&parts.folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(TrainError::io(&parts.folder)(error));
+                }
+                _ => {}
+            }
+            files::create_folder(&parts.folder)?;
+            files::write_atomically(&mark, settings.as_bytes())?;
+        }
+        Ok(parts)
+    }
+
+    /// The report on a finished part.
+    pub(super) fn finished(&self, part: usize) -> Option<DemoReport> {
+        let text = std::fs::read(self.report(part)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Writes a part: first the transitions, then the report that says they are whole.
+    pub(super) fn write<'a>(
+        &self,
+        part: usize,
+        transitions: impl Iterator<Item = &'a Transition>,
+        report: &DemoReport,
+    ) -> Result<()> {
+        write_lines(transitions, &self.lines(part))?;
+        let report = serde_json::to_vec(report)
+            .map_err(|error| TrainError::io(&self.report(part))(error.into()))?;
+        files::write_atomically(&self.report(part), &report)
+    }
+
+    /// Joins the parts into the output. Both JSON Lines and zstd frames may simply follow one another.
+    pub(super) fn join(self, parts: usize) -> Result<()> {
+        let mut beside = self.out.as_os_str().to_owned();
+        beside.push(".tmp");
+        let beside = Path::new(&beside);
+        let mut joined = File::create(beside).map_err(TrainError::io(beside))?;
+        for part in 0..parts {
+            let path = self.lines(part);
+            let mut file = File::open(&path).map_err(TrainError::io(&path))?;
+            std::io::copy(&mut file, &mut joined).map_err(TrainError::io(beside))?;
+        }
+        joined.sync_all().map_err(TrainError::io(beside))?;
+        std::fs::rename(beside, &self.out).map_err(TrainError::io(&self.out))?;
+        std::fs::remove_dir_all(&self.folder).map_err(TrainError::io(&self.folder))
+    }
+
+    fn lines(&self, part: usize) -> PathBuf {
+        let compressed = self.out.extension().is_some_and(|e| e == "zst");
+        let ending = if compressed { "jsonl.zst" } else { "jsonl" };
+        self.folder.join(format!("{part:05}.{ending}"))
+    }
+
+    fn report(&self, part: usize) -> PathBuf {
+        self.folder.join(format!("{part:05}.json"))
+    }
+}
+
+/// Writes transitions as JSON Lines, compressed with zstd when the name ends in `.zst`; beside, synced and renamed.
+pub(super) fn write_lines<'a>(
+    transitions: impl Iterator<Item = &'a Transition>,
+    out: &Path,
+) -> Result<()> {
+    let mut beside = out.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = Path::new(&beside);
+    let mut writer = Writer::create(beside, out)?;
+    for transition in transitions {
+        writer.line(transition).map_err(TrainError::io(beside))?;
+    }
+    writer.finish().map_err(TrainError::io(beside))?;
+    std::fs::rename(beside, out).map_err(TrainError::io(out))
+}
+
+/// A plain or compressed file.
+enum Writer {
+    Plain(std::io::BufWriter<File>),
+    Compressed(zstd::Encoder<'static, File>),
+}
+
+impl Writer {
+    fn create(beside: &Path, out: &Path) -> Result<Self> {
+        let file = File::create(beside).map_err(TrainError::io(beside))?;
+        Ok(if out.extension().is_some_and(|e| e == "zst") {
+            Self::Compressed(zstd::Encoder::new(file, 3).map_err(TrainError::io(beside))?)
+        } else {
+            Self::Plain(std::io::BufWriter::new(file))
+        })
+    }
+
+    fn line(&mut self, transition: &Transition) -> std::io::Result<()> {
+        let mut line = serde_json::to_vec(transition)?;
+        line.push(b'\n');
+        match self {
+            Self::Plain(file) => file.write_all(&line),
+            Self::Compressed(file) => file.write_all(&line),
+        }
+    }
+
+    fn finish(self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(file) => file.into_inner()?.sync_all(),
+            Self::Compressed(file) => file.finish()?.sync_all(),
+        }
+    }
+}
