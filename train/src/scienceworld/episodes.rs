@@ -109,11 +109,8 @@ impl Episodes {
         }
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed.wrapping_add(index as u64));
         for demo in &mut demos {
-            let varied: Vec<Transition> = demo
-                .transitions
-                .iter()
-                .flat_map(|t| std::iter::repeat_n(t, self.variants as usize))
-                .filter_map(|t| variants::vary(t, &mut rng))
+            let varied: Vec<Transition> = (0..self.variants)
+                .flat_map(|_| variants::vary(&demo.transitions, &mut rng))
                 .collect();
             demo.transitions.extend(varied);
         }

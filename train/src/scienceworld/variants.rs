@@ -21,27 +21,34 @@ const COLOURS: [&str; 9] = [
 /// What colours belong to.
 const COLOURED: [&str; 3] = ["box", "wire", "light"];
 
-/// An edited copy of a transition, labelled by the expert; `None` when the expert does not know the frame.
-pub fn vary(transition: &Transition, rng: &mut impl Rng) -> Option<Transition> {
-    let mut edits = Edits::draw(&transition.state, rng);
-    let state = transition.state.edited(&mut |text| edits.text(text));
-    let utterance = Expert.answer(&state.as_frame()).ok()?;
-    Some(Transition {
-        game: transition.game.clone(),
-        subtask_index: transition.subtask_index,
-        step_index: transition.step_index,
-        state,
-        utterance,
-        reward: 0.0,
-        span: 1,
-        done: false,
-        next: None,
-        source: Source::Relabelled,
-        end: EndKind::Truncated,
-    })
+/// An edited copy of an episode's transitions, labelled by the expert. Names are exchanged in the same way in all of them, so
+/// that the calls of one step still share their observation; the room of the aim is drawn for each call. Frames that the
+/// expert does not know are left out.
+pub fn vary(transitions: &[Transition], rng: &mut impl Rng) -> Vec<Transition> {
+    let mut edits = Edits::draw(rng);
+    transitions
+        .iter()
+        .filter_map(|transition| {
+            edits.aim(&transition.state, rng);
+            let state = transition.state.edited(&mut |text| edits.text(text));
+            let utterance = Expert.answer(&state.as_frame()).ok()?;
+            Some(Transition {
+                state,
+                utterance,
+                reward: 0.0,
+                span: 1,
+                done: false,
+                next: None,
+                source: Source::Relabelled,
+                end: EndKind::Truncated,
+                game: transition.game.clone(),
+                ..*transition
+            })
+        })
+        .collect()
 }
 
-/// What is exchanged in one frame.
+/// What is exchanged.
 #[derive(Debug, Default)]
 struct Edits {
     /// For each of [`COLOURED`] the colours in the order of [`COLOURS`].
@@ -57,7 +64,7 @@ struct Edits {
 }
 
 impl Edits {
-    fn draw(state: &FrameText, rng: &mut impl Rng) -> Self {
+    fn draw(rng: &mut impl Rng) -> Self {
         let colours = std::array::from_fn(|_| {
             let mut colours = COLOURS.to_vec();
             colours.shuffle(rng);
@@ -65,22 +72,26 @@ impl Edits {
         });
         let mut letters: Vec<char> = ('A'..='Z').collect();
         letters.shuffle(rng);
+        Self {
+            colours,
+            letters,
+            room: None,
+            numbers: rng.random_bool(0.5).then(BTreeMap::new),
+            seed: rng.random(),
+        }
+    }
+
+    /// Draws another room for the aim of this frame, if it has one.
+    fn aim(&mut self, state: &FrameText, rng: &mut impl Rng) {
         let aim = match state {
             FrameText::High { task, .. } => room_in(task),
             FrameText::Low { subtask, .. } | FrameText::Progress { subtask, .. } => {
                 subtask.strip_prefix("go to the ")
             }
         };
-        let room = aim
+        self.room = aim
             .filter(|_| rng.random_bool(0.7))
             .and_then(|aim| Some((aim.to_owned(), *ROOMS.choose(rng)?)));
-        Self {
-            colours,
-            letters,
-            room,
-            numbers: rng.random_bool(0.5).then(BTreeMap::new),
-            seed: rng.random(),
-        }
     }
 
     fn text(&mut self, text: &str) -> String {
@@ -215,7 +226,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..20 {
-            let varied = vary(&step, &mut rng).unwrap();
+            let varied = vary(std::slice::from_ref(&step), &mut rng).remove(0);
             let FrameText::Low {
                 observation,
                 subtask,
@@ -244,7 +255,11 @@ mod tests {
         );
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         let said: std::collections::BTreeSet<String> = (0..60)
-            .filter_map(|_| Some(vary(&step, &mut rng)?.utterance))
+            .map(|_| {
+                vary(std::slice::from_ref(&step), &mut rng)
+                    .remove(0)
+                    .utterance
+            })
             .collect();
         assert!(said.contains("open door to kitchen; False"), "{said:?}");
         assert!(said.contains("go to bedroom; True"), "{said:?}");
