@@ -73,6 +73,9 @@ struct ScienceWorldArgs {
     /// Episodes with errors on purpose, beside the expert's own, for every variation.
     #[arg(long, default_value_t = 2)]
     noisy: u64,
+    /// Episodes of each task at least: those of few variations get more episodes with errors.
+    #[arg(long, default_value_t = 150)]
+    balance: u64,
     /// Edited copies of every transition (names, rooms and temperatures exchanged), labelled by the expert.
     #[arg(long, default_value_t = 1)]
     variants: u32,
@@ -140,7 +143,7 @@ fn scienceworld(args: &ScienceWorldArgs) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("creating {}", args.out.display()))?;
     let stop = crate::stop_on_signal()?;
-    let episodes = Episodes::new(ids, settings, args.variants);
+    let episodes = Episodes::new(ids, settings, args.variants, args.balance);
     let options = DemoOptions {
         noisy: args.noisy,
         rates,
@@ -150,7 +153,10 @@ fn scienceworld(args: &ScienceWorldArgs) -> anyhow::Result<ExitCode> {
         out: args.out.join("scienceworld.jsonl.zst"),
     };
     let bar = progress_bar("scienceworld", episodes.len());
-    let what = format!("scienceworld {:?} {} variants", args.tasks, args.variants);
+    let what = format!(
+        "scienceworld {:?} {} variants, at least {} episodes a task",
+        args.tasks, args.variants, args.balance
+    );
     let play = |index: usize| episodes.play(index, &options);
     let report =
         demonstrate::run_with(episodes.len(), &what, &play, &options, &stop, &mut |done| {

@@ -20,17 +20,20 @@ pub struct Episodes {
     settings: Settings,
     /// Edited copies of each transition, see [`variants`].
     variants: u32,
+    /// Episodes of each task at least: tasks of few variations get more episodes with errors.
+    balance: u64,
     idle: Mutex<Vec<Session>>,
 }
 
 impl Episodes {
     /// These episodes; every thread that plays gets a JVM of its own, which plays one episode after the other.
     #[must_use]
-    pub fn new(ids: Vec<EpisodeId>, settings: Settings, variants: u32) -> Self {
+    pub fn new(ids: Vec<EpisodeId>, settings: Settings, variants: u32, balance: u64) -> Self {
         Self {
             ids,
             settings,
             variants,
+            balance,
             idle: Mutex::new(Vec::new()),
         }
     }
@@ -98,8 +101,11 @@ impl Episodes {
         options: &DemoOptions,
     ) -> Result<Vec<Demo>, DemoError> {
         let limit = options.max_actions;
+        let task = self.ids[index].task;
+        let siblings = self.ids.iter().filter(|id| id.task == task).count() as u64;
+        let noisy = self.balance.div_ceil(siblings.max(1)).saturating_sub(1);
         let mut demos = vec![demos::expert_episode(game, world, &Expert, limit)?];
-        for copy in 0..options.noisy {
+        for copy in 0..options.noisy.max(noisy) {
             let seed = options.seed.wrapping_add(index as u64 * 1000 + copy);
             let rng = ChaCha8Rng::seed_from_u64(seed);
             let mut noisy = NoisyExpert::new(options.rates, rng);
