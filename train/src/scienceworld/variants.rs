@@ -18,6 +18,34 @@ const COLOURS: [&str; 9] = [
     "red", "green", "blue", "orange", "yellow", "purple", "black", "violet", "white",
 ];
 
+/// Instructions that name a thing: what stands before the name and behind it.
+const NAMING: [(&str, &str); 11] = [
+    ("determine if ", " is electrically"),
+    ("measure the temperature of ", ", which"),
+    ("measure the melting point of ", ", which"),
+    ("boil ", "."),
+    ("melt ", "."),
+    ("freeze ", "."),
+    ("change the state of matter of ", "."),
+    ("grow a ", " plant from seed"),
+    ("grow a ", ". This"),
+    ("life stages of the ", " plant,"),
+    ("life stages of the ", ","),
+];
+
+/// Words that new names are made of, so that names must be copied and not known.
+const FIRST_WORDS: [&str; 24] = [
+    "gold", "tin", "copper", "iron", "zinc", "silver", "steel", "brass", "glass", "plastic",
+    "wooden", "paper", "ceramic", "rubber", "cork", "stone", "wax", "lemon", "pear", "plum",
+    "grape", "pine", "sugar", "cotton",
+];
+
+/// The second words of such names.
+const SECOND_WORDS: [&str; 16] = [
+    "fork", "spoon", "plate", "coin", "nail", "key", "ring", "bottle", "button", "brush", "block",
+    "sheet", "powder", "cube", "rod", "bead",
+];
+
 /// What colours belong to.
 const COLOURED: [&str; 3] = ["box", "wire", "light"];
 
@@ -25,7 +53,7 @@ const COLOURED: [&str; 3] = ["box", "wire", "light"];
 /// that the calls of one step still share their observation; the room of the aim is drawn for each call. Frames that the
 /// expert does not know are left out.
 pub fn vary(transitions: &[Transition], rng: &mut impl Rng) -> Vec<Transition> {
-    let mut edits = Edits::draw(rng);
+    let mut edits = Edits::draw(transitions, rng);
     transitions
         .iter()
         .filter_map(|transition| {
@@ -55,6 +83,8 @@ struct Edits {
     colours: [Vec<&'static str>; 3],
     /// Letters of unknown substances.
     letters: Vec<char>,
+    /// The thing that the task is about, and another name for it.
+    name: Option<(String, String)>,
     /// The room of the aim, and another one.
     room: Option<(String, &'static str)>,
     /// Temperatures.
@@ -64,7 +94,7 @@ struct Edits {
 }
 
 impl Edits {
-    fn draw(rng: &mut impl Rng) -> Self {
+    fn draw(transitions: &[Transition], rng: &mut impl Rng) -> Self {
         let colours = std::array::from_fn(|_| {
             let mut colours = COLOURS.to_vec();
             colours.shuffle(rng);
@@ -75,6 +105,10 @@ impl Edits {
         Self {
             colours,
             letters,
+            name: transitions
+                .iter()
+                .find_map(|t| named_in(&t.state))
+                .map(|old| (old.to_owned(), new_name(old, rng))),
             room: None,
             numbers: rng.random_bool(0.5).then(BTreeMap::new),
             seed: rng.random(),
@@ -120,7 +154,10 @@ impl Edits {
                 words[at] = format!("{before}{new}{after}");
             }
         }
-        let text = words.join(" ");
+        let mut text = words.join(" ");
+        if let Some((old, new)) = &self.name {
+            text = replace_words(&text, old, new);
+        }
         match &self.room {
             // Only where the aim is named: the observation's rooms are where they are.
             Some((old, new)) => [
@@ -155,6 +192,46 @@ impl Edits {
         };
         Some(numbers.entry(word.to_owned()).or_insert(new).clone())
     }
+}
+
+/// The thing that a task is about, if its name may be exchanged: the expert knows water.
+fn named_in(state: &FrameText) -> Option<&str> {
+    let FrameText::High { task, .. } = state else {
+        return None;
+    };
+    NAMING
+        .iter()
+        .find_map(|(before, after)| {
+            let (_, rest) = task.split_once(before)?;
+            rest.split_once(after).map(|(name, _)| name)
+        })
+        .filter(|name| *name != "water" && !name.starts_with("unknown") && name.len() < 30)
+}
+
+/// One or two words; a plant or animal keeps a short name.
+fn new_name(old: &str, rng: &mut impl Rng) -> String {
+    let first = FIRST_WORDS.choose(rng).copied().unwrap_or(old);
+    match SECOND_WORDS.choose(rng) {
+        Some(second) if old.contains(' ') || rng.random_bool(0.3) => format!("{first} {second}"),
+        _ => first.to_owned(),
+    }
+}
+
+/// Replaces whole words only.
+fn replace_words(text: &str, old: &str, new: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some(at) = rest.find(old) {
+        let (before, found) = rest.split_at(at);
+        let after = &found[old.len()..];
+        let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let whole = !inside(before.chars().next_back()) && !inside(after.chars().next());
+        out.push_str(before);
+        out.push_str(if whole { new } else { old });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 fn letter(word: &str) -> Option<usize> {
@@ -245,6 +322,33 @@ mod tests {
             seen.insert(colour.to_owned());
         }
         assert!(seen.len() > 4, "{seen:?}");
+    }
+
+    #[test]
+    fn the_thing_of_a_task_gets_another_name() {
+        let high = Transition {
+            state: FrameText::High {
+                scene: String::new(),
+                observation: "kitchen: apricot; apricots | doors: hallway open | holding: nothing".into(),
+                task: "determine if apricot is electrically conductive. The apricot is located around the kitchen. First, \
+                    focus on the apricot. If it is electrically conductive, place it in the red box. If it is \
+                    electrically nonconductive, place it in the green box."
+                    .into(),
+                completed: Box::default(),
+                progress: String::new(),
+            },
+            ..low("", "")
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let said = vary(std::slice::from_ref(&high), &mut rng).remove(0);
+        let FrameText::High {
+            observation, task, ..
+        } = &said.state
+        else {
+            panic!("the level changed");
+        };
+        assert!(!task.contains("apricot"), "{task}");
+        assert!(observation.contains("; apricots |"), "{observation}");
     }
 
     #[test]
