@@ -44,6 +44,9 @@ fn neighbours(room: &str) -> impl Iterator<Item = &'static str> {
 /// The next room on a shortest way; `None` when the agent is there or a room is unknown.
 #[must_use]
 pub fn next_room(from: &str, to: &str) -> Option<&'static str> {
+    if from == to {
+        return None;
+    }
     // Backwards from the aim: the room that finds `from` is the next one.
     let mut seen = vec![to];
     let mut at = 0;
@@ -51,7 +54,7 @@ pub fn next_room(from: &str, to: &str) -> Option<&'static str> {
         let room = seen[at];
         at += 1;
         for near in neighbours(room) {
-            if near == from && room != from {
+            if near == from {
                 return ROOMS.iter().copied().find(|r| *r == room);
             }
             if !seen.contains(&near) {

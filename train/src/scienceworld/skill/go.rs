@@ -26,19 +26,23 @@ pub fn read(subtask: &str) -> Option<Go> {
     })
 }
 
+/// The next action on a shortest way: a door is opened or gone through; `None` when the agent is there.
+#[must_use]
+pub fn step(view: &View, room: &str) -> Option<String> {
+    let next = house::next_room(&view.room, room)?;
+    Some(if view.door(next) == Some(false) {
+        format!("open door to {next}")
+    } else {
+        format!("go to {next}")
+    })
+}
+
 impl Skill for Go {
     fn act(&self, view: &View, _progress: &str) -> Action {
-        let Some(next) = house::next_room(&view.room, &self.room) else {
-            return Action::give_back();
-        };
-        if view.door(next) == Some(false) {
-            return Action::go_on(format!("open door to {next}"));
-        }
-        let command = format!("go to {next}");
-        if next == self.room {
-            Action::finish(command)
-        } else {
-            Action::go_on(command)
+        match step(view, &self.room) {
+            None => Action::give_back(),
+            Some(command) if command == format!("go to {}", self.room) => Action::finish(command),
+            Some(command) => Action::go_on(command),
         }
     }
 

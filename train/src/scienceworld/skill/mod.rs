@@ -6,8 +6,12 @@ use stride_agent::utterance::format_low;
 use stride_environments::scienceworld::view::View;
 
 pub mod focus;
+pub mod garden;
 pub mod go;
+pub mod plant;
 pub mod put;
+pub mod soil;
+pub mod stage;
 pub mod take;
 
 /// An action and its flag.
@@ -92,4 +96,8 @@ pub fn read(subtask: &str) -> Option<Box<dyn Skill>> {
         .or_else(|| focus::read(subtask).map(boxed))
         .or_else(|| take::read(subtask).map(boxed))
         .or_else(|| put::read(subtask).map(boxed))
+        .or_else(|| garden::read(subtask).map(boxed))
+        .or_else(|| plant::read(subtask).map(boxed))
+        .or_else(|| soil::read(subtask).map(boxed))
+        .or_else(|| stage::read(subtask).map(boxed))
 }
