@@ -2,10 +2,14 @@
 
 use super::situation::Situation;
 
+pub mod chemistry;
+pub mod conductivity;
 pub mod find;
 pub mod grow;
 pub mod life_stages;
 pub mod lifespan;
+pub mod paint;
+pub mod power;
 
 /// The next subtask; `None` when the instruction is of no known family.
 #[must_use]
@@ -15,4 +19,8 @@ pub fn next(task: &str, situation: &Situation<'_>) -> Option<String> {
         .or_else(|| grow::read(task).map(|goal| goal.next(situation)))
         .or_else(|| life_stages::read(task).map(|goal| goal.next(situation)))
         .or_else(|| lifespan::read(task).map(|goal| goal.next(situation)))
+        .or_else(|| conductivity::read(task).map(|goal| goal.next(situation)))
+        .or_else(|| power::read(task).map(|goal| goal.next(situation)))
+        .or_else(|| paint::read(task).map(|goal| goal.next(situation)))
+        .or_else(|| chemistry::read(task).map(|goal| goal.next(situation)))
 }

@@ -5,9 +5,13 @@ use std::fmt;
 use stride_agent::utterance::format_low;
 use stride_environments::scienceworld::view::View;
 
+pub mod circuit;
+pub mod drop;
 pub mod focus;
 pub mod garden;
 pub mod go;
+pub mod mix;
+pub mod names;
 pub mod plant;
 pub mod put;
 pub mod soil;
@@ -100,4 +104,7 @@ pub fn read(subtask: &str) -> Option<Box<dyn Skill>> {
         .or_else(|| plant::read(subtask).map(boxed))
         .or_else(|| soil::read(subtask).map(boxed))
         .or_else(|| stage::read(subtask).map(boxed))
+        .or_else(|| circuit::read(subtask).map(boxed))
+        .or_else(|| mix::read(subtask).map(boxed))
+        .or_else(|| drop::read(subtask).map(boxed))
 }

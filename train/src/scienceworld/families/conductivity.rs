@@ -1,0 +1,148 @@
+//! `determine if X is electrically conductive. The X is located around the kitchen. First, focus on the X. If it is
+//! electrically conductive, place it in the red box. If it is electrically nonconductive, place it in the green box.`
+//!
+//! Two tasks: known and unknown substances. X goes into a ring of battery, light bulb and X; the light tells.
+
+use crate::scienceworld::situation::Situation;
+use crate::scienceworld::skill::{circuit, focus, go, names, put, take};
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goal {
+    object: String,
+    room: String,
+    conductive: String,
+    nonconductive: String,
+}
+
+/// Where the battery, the wires, the light bulbs and the boxes are.
+const WORKSHOP: &str = "workshop";
+
+/// Reads the instruction.
+#[must_use]
+pub fn read(task: &str) -> Option<Goal> {
+    let rest = task.strip_prefix("determine if ")?;
+    let (object, rest) = rest.split_once(" is electrically conductive. ")?;
+    let (_, rest) = rest.split_once(" is located around the ")?;
+    let (room, rest) = rest.split_once(". ")?;
+    let (_, rest) = rest.split_once("electrically conductive, place it in the ")?;
+    let (conductive, rest) = rest.split_once(". ")?;
+    let (_, rest) = rest.split_once("electrically nonconductive, place it in the ")?;
+    Some(Goal {
+        object: object.to_owned(),
+        room: room.to_owned(),
+        conductive: conductive.to_owned(),
+        nonconductive: rest.trim_end_matches('.').to_owned(),
+    })
+}
+
+impl Goal {
+    /// The next subtask.
+    #[must_use]
+    pub fn next(&self, s: &Situation<'_>) -> String {
+        let last = s.last().unwrap_or_default();
+        if last.starts_with("wire ")
+            && let Some(lit) = lit(s.progress)
+        {
+            return put::sentence(&self.object, self.target(lit));
+        }
+        // It fell short of the box: once more, without another test.
+        if last == put::sentence(&self.object, &self.conductive)
+            || last == put::sentence(&self.object, &self.nonconductive)
+        {
+            return last.to_owned();
+        }
+        let here = names::find(&s.view, &self.object).is_some();
+        if !here {
+            return go::sentence(&self.room);
+        }
+        if !s.issued("focus on ") {
+            return focus::sentence(&self.object);
+        }
+        if !s.is_in(WORKSHOP) {
+            return if names::holds(&s.view, &self.object) {
+                go::sentence(WORKSHOP)
+            } else {
+                take::sentence(&self.object)
+            };
+        }
+        let bulb = s
+            .view
+            .everything()
+            .find(|t| t.name.ends_with(" light bulb"));
+        match bulb {
+            Some(bulb) => circuit::sentence_with("battery", &bulb.name, &self.object),
+            None => go::sentence(WORKSHOP),
+        }
+    }
+
+    fn target(&self, lit: bool) -> &str {
+        if lit {
+            &self.conductive
+        } else {
+            &self.nonconductive
+        }
+    }
+}
+
+/// What the test showed: `None` when its ring was not closed.
+fn lit(progress: &str) -> Option<bool> {
+    let (sentence, tail) = progress.split_once(" || [Connections: ")?;
+    let ring = tail.strip_suffix(']')?;
+    let closed = ring.split(" - ").count() > 1 && ring.ends_with(" - battery");
+    closed.then(|| sentence.ends_with(" is on."))
+}
+
+#[cfg(test)]
+mod tests {
+    use stride_environments::scienceworld::view::View;
+    use stride_firmware_config::state::Completed;
+
+    use super::*;
+
+    const TASK: &str = "determine if apricot is electrically conductive. The apricot is located around the kitchen. First, \
+        focus on the apricot. If it is electrically conductive, place it in the red box. If it is electrically nonconductive, \
+        place it in the green box.";
+
+    fn next(issued: &[&str], progress: &str, observation: &str) -> String {
+        let mut completed = Completed::new();
+        for subtask in issued {
+            completed.push(subtask, 8);
+        }
+        let situation = Situation::new(View::read(observation), &completed, progress);
+        read(TASK).unwrap().next(&situation)
+    }
+
+    #[test]
+    fn a_plan() {
+        let kitchen = "kitchen: orange apricot; chair [] | doors: hallway open | holding: orange";
+        let held = "kitchen: chair [] | doors: hallway open | holding: orange apricot";
+        let workshop = "workshop: green box []; red box []; table [battery, blue light bulb off, red wire] | doors: \
+            hallway open | holding: orange apricot";
+        assert_eq!(
+            next(
+                &[],
+                "None",
+                "hallway:  | doors: kitchen closed | holding: orange"
+            ),
+            "go to the kitchen"
+        );
+        assert_eq!(next(&[], "None", kitchen), "focus on apricot");
+        let focused = ["focus on apricot"];
+        assert_eq!(next(&focused, "None", kitchen), "pick up apricot");
+        assert_eq!(next(&focused, "None", held), "go to the workshop");
+        let wire = "wire battery, blue light bulb and apricot in a circuit";
+        assert_eq!(next(&focused, "None", workshop), wire);
+        let issued = ["focus on apricot", wire];
+        let ring = "|| [Connections: battery - a wire - blue light bulb - b wire - apricot - c wire - battery]";
+        for (state, bin) in [("on", "red"), ("off", "green")] {
+            let shown = format!("The blue light bulb is {state}. {ring}");
+            assert_eq!(
+                next(&issued, &shown, workshop),
+                format!("move apricot to {bin} box")
+            );
+        }
+        let open = "The blue light bulb is off. || [Connections: battery - a wire]";
+        assert_eq!(next(&issued, open, workshop), wire);
+    }
+}

@@ -1,0 +1,159 @@
+//! `turn on the red light bulb. First, focus on the red light bulb. Then, create an electrical circuit that powers it on.`
+//!
+//! Two tasks; the second asks for a renewable or a nonrenewable source of power. The sun and the wind are outside.
+
+use stride_environments::scienceworld::view::View;
+
+use crate::scienceworld::situation::Situation;
+use crate::scienceworld::skill::{circuit, drop, focus, go, take};
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goal {
+    device: String,
+    source: Source,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Any,
+    Renewable,
+    Nonrenewable,
+}
+
+/// Where the parts are.
+const WORKSHOP: &str = "workshop";
+/// Where the sun shines and the wind blows.
+const OUTSIDE: &str = "outside";
+/// Wires between a source and a device.
+const WIRES: usize = 2;
+
+/// Reads the instruction.
+#[must_use]
+pub fn read(task: &str) -> Option<Goal> {
+    let rest = task.strip_prefix("turn on the ")?;
+    let (rest, _) = rest.split_once(". First, focus on the ")?;
+    let (device, source) = match rest.split_once(" by powering it using a ") {
+        None => (rest, Source::Any),
+        Some((device, "renewable power source")) => (device, Source::Renewable),
+        Some((device, "nonrenewable power source")) => (device, Source::Nonrenewable),
+        Some(_) => return None,
+    };
+    Some(Goal {
+        device: device.to_owned(),
+        source,
+    })
+}
+
+impl Goal {
+    /// The next subtask.
+    #[must_use]
+    pub fn next(&self, s: &Situation<'_>) -> String {
+        let Some(source) = self.source.find(&s.view) else {
+            return go::sentence(WORKSHOP);
+        };
+        if s.view.find(&self.device).is_none() {
+            return go::sentence(WORKSHOP);
+        }
+        // Of a longer list only the newest are known; the focus was among the first.
+        if !s.issued("focus on ") && s.completed.dropped() == 0 {
+            return focus::sentence(&self.device);
+        }
+        if self.source == Source::Renewable && !s.is_in(OUTSIDE) {
+            return self.carry_out(&s.view, source);
+        }
+        if self.source == Source::Renewable && s.view.holds(source) {
+            return drop::sentence(source);
+        }
+        circuit::sentence(source, &self.device)
+    }
+
+    /// Source, device and wires are taken outside.
+    fn carry_out(&self, view: &View, source: &str) -> String {
+        let parts = [source, self.device.as_str()];
+        if let Some(left) = parts.into_iter().find(|part| !view.holds(part)) {
+            return take::sentence(left);
+        }
+        let held = view.holding.iter().filter(|t| t.name.ends_with(" wire"));
+        let wire = view
+            .things
+            .iter()
+            .flat_map(|thing| thing.walk())
+            .find(|thing| thing.name.ends_with(" wire"));
+        match wire {
+            Some(wire) if held.count() < WIRES => take::sentence(&wire.name),
+            _ => go::sentence(OUTSIDE),
+        }
+    }
+}
+
+impl Source {
+    /// The source of this kind in sight.
+    fn find(self, view: &View) -> Option<&str> {
+        let kinds: &[&str] = match self {
+            Self::Any => &["battery"],
+            Self::Renewable => &["solar panel", "wind generator"],
+            Self::Nonrenewable => &["gas generator", "nuclear generator"],
+        };
+        view.everything()
+            .map(|thing| thing.name.as_str())
+            .find(|name| kinds.contains(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stride_firmware_config::state::Completed;
+
+    use super::*;
+
+    fn next(task: &str, issued: &[&str], observation: &str) -> String {
+        let mut completed = Completed::new();
+        for subtask in issued {
+            completed.push(subtask, 8);
+        }
+        let situation = Situation::new(View::read(observation), &completed, "None");
+        read(task).unwrap().next(&situation)
+    }
+
+    const FOCUS: &str = ". First, focus on the red light bulb. Then, create an electrical circuit that powers it on.";
+    const WORKSHOP: &str = "workshop: gas generator off; red light bulb off; solar panel off; table [battery, blue wire, tan \
+        wire] | doors: hallway open | holding: orange";
+
+    #[test]
+    fn any_source() {
+        let task = format!("turn on the red light bulb{FOCUS}");
+        let hall = "hallway: picture | doors: workshop closed | holding: orange";
+        assert_eq!(next(&task, &[], hall), "go to the workshop");
+        assert_eq!(next(&task, &[], WORKSHOP), "focus on red light bulb");
+        assert_eq!(
+            next(&task, &["focus on red light bulb"], WORKSHOP),
+            "wire battery and red light bulb in a circuit"
+        );
+    }
+
+    #[test]
+    fn sun_and_gas() {
+        let issued = ["focus on red light bulb"];
+        let gas = format!(
+            "turn on the red light bulb by powering it using a nonrenewable power source{FOCUS}"
+        );
+        assert_eq!(
+            next(&gas, &issued, WORKSHOP),
+            "wire gas generator and red light bulb in a circuit"
+        );
+        let sun = format!(
+            "turn on the red light bulb by powering it using a renewable power source{FOCUS}"
+        );
+        assert_eq!(next(&sun, &issued, WORKSHOP), "pick up solar panel");
+        let taken = "workshop: table [tan wire] | doors: hallway open | holding: solar panel off, red light bulb off, blue wire";
+        assert_eq!(next(&sun, &issued, taken), "pick up tan wire");
+        let outside = "outside: axe | doors: kitchen open | holding: solar panel off, red light bulb off, blue wire, tan wire";
+        assert_eq!(next(&sun, &issued, outside), "drop solar panel");
+        let dropped = "outside: axe; solar panel off | doors: kitchen open | holding: red light bulb off, blue wire, tan wire";
+        assert_eq!(
+            next(&sun, &issued, dropped),
+            "wire solar panel and red light bulb in a circuit"
+        );
+    }
+}
