@@ -92,7 +92,7 @@ fn temperature(text: &str) -> Result<f32, String> {
 /// Which of a world's games.
 #[derive(Debug, Args)]
 pub struct SelectionFlags {
-    /// Only the first N games, in the order of their paths (ALFWorld) or seeds (household)
+    /// Only the first N games, in the order of their paths (ALFWorld), seeds (household) or tasks (ScienceWorld)
     #[arg(long, value_name = "N", conflicts_with = "sample")]
     games: Option<usize>,
 

@@ -53,5 +53,11 @@ Worlds:
   alfworld:PATH:SPLIT     one split of it: train, valid_seen or valid_unseen
   alfworld:PATH#GAME      one game: its path, or a part of its path that no other game has
   PATH is a folder, a .tar.zst of it (read in memory, nothing is unpacked), or empty for $ALFWORLD_DATA.
+  scienceworld            every episode of the paper's 24 tasks: 1404 train, 195 dev, 211 test
+  scienceworld:SPLIT      one split of it: train, dev or test
+  scienceworld:SPLIT/TASK one task of the split, for example scienceworld:dev/boil
+  scienceworld:TASK/N     one episode: variation N of any of the simulator's 30 tasks
+  scienceworld-full:...   the same with every variation of all 30 tasks
+  ScienceWorld's simulator needs Java: `make scienceworld` fetches both; SCIENCEWORLD_JAR and JAVA_HOME name other places.
 
 Exit codes: 0 ok; 1 lost, mismatches, a broken or partial run, or an error; 2 wrong usage.";

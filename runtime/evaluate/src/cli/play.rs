@@ -18,7 +18,7 @@ use super::flags::PolicyFlags;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{WORLDS}"))]
 pub struct Play {
-    /// The game: household:SEED or alfworld:PATH#GAME
+    /// The game: household:SEED, alfworld:PATH#GAME or scienceworld:TASK/VARIATION
     #[arg(long, value_name = "WORLD")]
     world: WorldSpec,
 
@@ -44,7 +44,7 @@ impl Play {
         let games = world::open(&self.world)?;
         if games.len() != 1 {
             bail!(
-                "{} holds {} games and play wants one: household:SEED or alfworld:PATH#GAME",
+                "{} holds {} games and play wants one: household:SEED, alfworld:PATH#GAME or scienceworld:TASK/VARIATION",
                 self.world,
                 games.len()
             );
@@ -56,6 +56,7 @@ impl Play {
             limits: setup.limits,
             max_actions: self.max_actions,
             colour: Colour::auto(stdout.is_terminal()),
+            graded: games.graded(),
         };
         let mut environment = games.open(0)?;
         let mut out = BufWriter::new(stdout.lock());

@@ -35,7 +35,7 @@ use super::{WORLDS, progress, signal};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{WORLDS}"))]
 pub struct Run {
-    /// The games, for example alfworld:PATH:valid_seen or household:0..100
+    /// The games, for example alfworld:PATH:valid_seen, scienceworld:dev or household:0..100
     #[arg(long, value_name = "WORLD")]
     world: WorldSpec,
 
@@ -49,7 +49,7 @@ pub struct Run {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     max_actions: u32,
 
-    /// Episodes played at the same time, each by an engine of its own
+    /// Episodes played at the same time, each by an engine of its own (and, for ScienceWorld, on a JVM of its own)
     ///
     /// With --temperature and more than one job, which engine draws for which game depends on timing, so a run does not
     /// repeat exactly.
@@ -73,6 +73,7 @@ const EXAMPLES: &str = "\
 Examples:
   stride-eval run --policy p.gguf --world alfworld:games.tar.zst:valid_seen --json valid_seen.json
   stride-eval run --policy p.gguf --world household:0..100 --constrain --jobs 2
+  stride-eval run --policy p.gguf --world scienceworld:dev --json dev.json --html dev.html
   stride-eval run --policy p.gguf --world alfworld::train --sample 200 --seed 1 --record train.jsonl.zst";
 
 impl Run {

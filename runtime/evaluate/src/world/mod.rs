@@ -4,15 +4,18 @@
 
 mod alfworld;
 mod household;
+mod scienceworld;
 mod spec;
 
 use serde::Serialize;
 use stride_agent::environment::{Environment, EnvironmentError};
 use stride_environments::alfworld::CollectionError;
+use stride_environments::scienceworld::SimulatorError;
 
 pub use alfworld::{AlfworldGames, open_collection};
 pub use household::HouseholdGames;
-pub use spec::{Part, SpecError, WorldSpec};
+pub use scienceworld::ScienceWorldGames;
+pub use spec::{Episodes, Extent, Part, SpecError, WorldSpec};
 
 /// What a game is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -80,6 +83,9 @@ pub enum WorldError {
     /// The games cannot be listed.
     #[error(transparent)]
     Collection(#[from] CollectionError),
+    /// ScienceWorld's simulator is not here.
+    #[error(transparent)]
+    Simulator(#[from] SimulatorError),
     /// A name fits more than one game.
     #[error(
         "`{name}` is part of several games: {first}, {second} and {more} more; give a longer part of the path"
@@ -104,6 +110,9 @@ pub fn open(spec: &WorldSpec) -> Result<Box<dyn Games>, WorldError> {
     match spec {
         WorldSpec::Alfworld { path, part } => {
             Ok(Box::new(AlfworldGames::open(path.as_deref(), part)?))
+        }
+        WorldSpec::ScienceWorld { extent, episodes } => {
+            Ok(Box::new(ScienceWorldGames::open(*extent, episodes)?))
         }
         WorldSpec::Household { seeds } => Ok(Box::new(HouseholdGames::new(seeds.clone()))),
     }

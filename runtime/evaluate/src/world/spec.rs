@@ -6,6 +6,11 @@
 //! alfworld:PATH               every game of a data set
 //! alfworld:PATH:SPLIT         one split: train, valid_seen or valid_unseen
 //! alfworld:PATH#GAME          one game, by its path inside the data set or any part of it that only one game has
+//! scienceworld                every episode of the paper's protocol (24 tasks)
+//! scienceworld:SPLIT          one split of it: train, dev or test
+//! scienceworld:SPLIT/TASK     one task of the split
+//! scienceworld:TASK/VARIATION one episode, of any of the simulator's 30 tasks
+//! scienceworld-full:...       the same with all variations of all 30 tasks
 //! ```
 //!
 //! PATH is a folder (`json_2.1.1`, or any folder above or below it), a `.tar.zst` of one, or empty for `$ALFWORLD_DATA`.
@@ -16,6 +21,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use stride_environments::alfworld::{Split, UnknownName};
+use stride_environments::scienceworld::{self, EpisodeId, Task, UnknownEpisode};
 
 /// A parsed world name. Nothing was opened yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +38,61 @@ pub enum WorldSpec {
         /// Seeds of its games.
         seeds: Range<u64>,
     },
+    /// ScienceWorld, in its simulator.
+    ScienceWorld {
+        /// How much of it.
+        extent: Extent,
+        /// Which episodes.
+        episodes: Episodes,
+    },
+}
+
+/// How much of ScienceWorld a split holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The first variations of 24 tasks, as in the paper's protocol (method section 10.1).
+    Protocol,
+    /// All variations of all 30 tasks.
+    Full,
+}
+
+impl Extent {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Protocol => "scienceworld",
+            Self::Full => "scienceworld-full",
+        }
+    }
+}
+
+/// Which of ScienceWorld's episodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Episodes {
+    /// All splits.
+    All,
+    /// One split.
+    Split(scienceworld::Split),
+    /// One task of a split.
+    Task(scienceworld::Split, Task),
+    /// One episode.
+    One(EpisodeId),
+}
+
+impl FromStr for Episodes {
+    type Err = UnknownEpisode;
+
+    /// `SPLIT`, `SPLIT/TASK`, `TASK/VARIATION`, or nothing for all.
+    fn from_str(text: &str) -> Result<Self, UnknownEpisode> {
+        match text.split_once('/') {
+            _ if text.is_empty() => Ok(Self::All),
+            None if text.parse::<Task>().is_ok() => Err(UnknownEpisode::Form(text.to_owned())),
+            None => Ok(Self::Split(text.parse()?)),
+            Some((split, task)) => match split.parse() {
+                Ok(split) => Ok(Self::Task(split, task.parse()?)),
+                Err(_) => Ok(Self::One(text.parse()?)),
+            },
+        }
+    }
 }
 
 /// Which games of a data set.
@@ -54,7 +115,8 @@ pub const MOST_SEEDS: u64 = 1_000_000;
 pub enum SpecError {
     /// The part before the first colon is no world.
     #[error(
-        "`{0}` names no world; expected `household:SEED`, `household:FROM..TO` or `alfworld:PATH[:SPLIT | #GAME]`"
+        "`{0}` names no world; expected `household:SEED`, `household:FROM..TO`, `alfworld:PATH[:SPLIT | #GAME]` or \
+         `scienceworld[-full][:SPLIT | :SPLIT/TASK | :TASK/VARIATION]`"
     )]
     Kind(String),
     /// A household seed is not a number.
@@ -74,17 +136,33 @@ pub enum SpecError {
     /// The part behind the last colon is no split.
     #[error(transparent)]
     Split(#[from] UnknownName),
+    /// ScienceWorld has no such split, task or episode.
+    #[error(transparent)]
+    Episode(#[from] UnknownEpisode),
+    /// The paper's protocol has no variation of the task.
+    #[error("the paper's protocol leaves {task} out; scienceworld-full:{split}/{task} has it")]
+    LeftOut {
+        /// The split asked for.
+        split: scienceworld::Split,
+        /// The task asked for.
+        task: Task,
+    },
 }
 
 impl FromStr for WorldSpec {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        match text.split_once(':') {
-            Some(("household", seeds)) => Ok(Self::Household {
+        let (kind, rest) = text
+            .split_once(':')
+            .map_or((text, None), |(kind, rest)| (kind, Some(rest)));
+        match (kind, rest) {
+            ("household", Some(seeds)) => Ok(Self::Household {
                 seeds: seed_range(seeds)?,
             }),
-            Some(("alfworld", rest)) => alfworld(text, rest),
+            ("alfworld", Some(rest)) => alfworld(text, rest),
+            ("scienceworld", rest) => scienceworld(Extent::Protocol, rest),
+            ("scienceworld-full", rest) => scienceworld(Extent::Full, rest),
             _ => Err(SpecError::Kind(text.to_owned())),
         }
     }
@@ -133,6 +211,16 @@ fn alfworld(whole: &str, rest: &str) -> Result<WorldSpec, SpecError> {
     })
 }
 
+fn scienceworld(extent: Extent, rest: Option<&str>) -> Result<WorldSpec, SpecError> {
+    let episodes = rest.unwrap_or_default().parse()?;
+    if let (Extent::Protocol, Episodes::Task(split, task)) = (extent, episodes)
+        && task.protocol(split) == 0
+    {
+        return Err(SpecError::LeftOut { split, task });
+    }
+    Ok(WorldSpec::ScienceWorld { extent, episodes })
+}
+
 /// What can only be meant as a split; so `C:\data` and `/a:b/c` stay paths.
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
@@ -145,6 +233,15 @@ impl fmt::Display for WorldSpec {
                 write!(f, "household:{}", seeds.start)
             }
             Self::Household { seeds } => write!(f, "household:{}..{}", seeds.start, seeds.end),
+            Self::ScienceWorld { extent, episodes } => {
+                let world = extent.name();
+                match episodes {
+                    Episodes::All => f.write_str(world),
+                    Episodes::Split(split) => write!(f, "{world}:{split}"),
+                    Episodes::Task(split, task) => write!(f, "{world}:{split}/{task}"),
+                    Episodes::One(id) => write!(f, "{world}:{id}"),
+                }
+            }
             Self::Alfworld { path, part } => {
                 let path = path.as_deref().unwrap_or("".as_ref()).display();
                 match part {
@@ -184,6 +281,36 @@ mod tests {
                 alfworld("d", Part::Game("valid_seen/x/game.tw-pddl".into())),
             ),
         ];
+        let scienceworld = |extent, episodes| WorldSpec::ScienceWorld { extent, episodes };
+        let (dev, test) = (scienceworld::Split::Dev, scienceworld::Split::Test);
+        let boil: Task = "boil".parse().unwrap();
+        let one = Episodes::One(EpisodeId::new(boil, 3).unwrap());
+        let cases = cases.into_iter().chain([
+            (
+                "scienceworld",
+                scienceworld(Extent::Protocol, Episodes::All),
+            ),
+            (
+                "scienceworld:dev",
+                scienceworld(Extent::Protocol, Episodes::Split(dev)),
+            ),
+            (
+                "scienceworld:test/boil",
+                scienceworld(Extent::Protocol, Episodes::Task(test, boil)),
+            ),
+            ("scienceworld:boil/3", scienceworld(Extent::Protocol, one)),
+            (
+                "scienceworld-full:dev",
+                scienceworld(Extent::Full, Episodes::Split(dev)),
+            ),
+            (
+                "scienceworld-full:dev/inclined-plane-determine-angle",
+                scienceworld(
+                    Extent::Full,
+                    Episodes::Task(dev, "inclined-plane-determine-angle".parse().unwrap()),
+                ),
+            ),
+        ]);
         for (text, spec) in cases {
             assert_eq!(text.parse(), Ok(spec.clone()), "{text}");
             assert_eq!(spec.to_string(), text);
@@ -202,5 +329,12 @@ mod tests {
         assert!(refused("household:0..9999999").contains("more than 1000000"));
         assert!(refused("alfworld:x#").contains("names no game"));
         assert!(refused("alfworld:x:valid_sene").contains("none of train"));
+        assert!(refused("scienceworld:valid").contains("splits are train, dev and test"));
+        assert!(refused("scienceworld:boil").contains("TASK/VARIATION is expected"));
+        assert!(refused("scienceworld:boil/30").contains("it has 30, from 0"));
+        assert!(refused("scienceworld:dev/cook").contains("no task `cook`"));
+        let left_out = "scienceworld:dev/inclined-plane-determine-angle";
+        assert!(refused(left_out).contains("scienceworld-full:dev/inclined"));
+        assert!(refused("scienceworlds:dev").contains("names no world"));
     }
 }
