@@ -51,4 +51,15 @@ impl<'a> Situation<'a> {
     pub fn is_in(&self, room: &str) -> bool {
         self.view.room == room
     }
+
+    /// Whether the thing is in focus: a focus that starts so was issued, and did not fail if that was just now. To focus a second
+    /// time can end the episode.
+    #[must_use]
+    pub fn has_focused_on(&self, name: &str) -> bool {
+        let start = format!("focus on {name}");
+        match self.last() {
+            Some(last) if last.starts_with(&start) => self.progress.starts_with("You focus on "),
+            _ => self.issued(&start),
+        }
+    }
 }

@@ -7,16 +7,21 @@ use stride_environments::scienceworld::view::View;
 
 pub mod circuit;
 pub mod drop;
+pub mod dunk;
 pub mod focus;
 pub mod garden;
 pub mod go;
+pub mod measure;
 pub mod mix;
 pub mod names;
 pub mod plant;
 pub mod put;
+pub mod search;
 pub mod soil;
 pub mod stage;
 pub mod take;
+pub mod treat;
+pub mod vessel;
 
 /// An action and its flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,11 +105,15 @@ pub fn read(subtask: &str) -> Option<Box<dyn Skill>> {
         .or_else(|| focus::read(subtask).map(boxed))
         .or_else(|| take::read(subtask).map(boxed))
         .or_else(|| put::read(subtask).map(boxed))
+        .or_else(|| circuit::read(subtask).map(boxed))
+        .or_else(|| mix::read(subtask).map(boxed))
+        .or_else(|| drop::read(subtask).map(boxed))
+        .or_else(|| dunk::read(subtask).map(boxed))
+        .or_else(|| measure::read(subtask).map(boxed))
+        .or_else(|| search::read(subtask).map(boxed))
+        .or_else(|| treat::read(subtask).map(boxed))
         .or_else(|| garden::read(subtask).map(boxed))
         .or_else(|| plant::read(subtask).map(boxed))
         .or_else(|| soil::read(subtask).map(boxed))
         .or_else(|| stage::read(subtask).map(boxed))
-        .or_else(|| circuit::read(subtask).map(boxed))
-        .or_else(|| mix::read(subtask).map(boxed))
-        .or_else(|| drop::read(subtask).map(boxed))
 }
