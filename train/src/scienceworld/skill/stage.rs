@@ -113,7 +113,10 @@ impl Skill for Stage {
                 )
             }
         };
-        if self.referent(view).is_some() {
+        if view.feedback.starts_with("You focus on ") {
+            // The plant may have grown on in the meantime.
+            format!("Focused on the {waited}.")
+        } else if self.referent(view).is_some() {
             format!("There is {waited}.")
         } else {
             format!("{WAITED}; no {waited} yet.")
@@ -145,6 +148,31 @@ mod tests {
             act(&toad, "tadpole; turtle egg", "None"),
             "focus on tadpole common toad; True"
         );
+    }
+
+    #[test]
+    fn a_focus_counts_although_the_plant_grows_on() {
+        let adult = read(&plant_sentence("apple tree", Some("adult"))).unwrap();
+        let line = |feedback: &str| {
+            let pot = "self watering flower pot 7 [apple tree reproducing, soil]";
+            View::read(&format!(
+                "{feedback} | outside: {pot} | doors: kitchen open | holding: nothing"
+            ))
+        };
+        assert_eq!(
+            adult.rewrite(
+                &line("You focus on the apple tree."),
+                "None",
+                "focus on apple tree"
+            ),
+            "Focused on the adult apple tree."
+        );
+        let waited = adult.rewrite(
+            &line("You decide to wait for 1 iterations."),
+            "None",
+            "wait1",
+        );
+        assert!(waited.starts_with(WAITED), "{waited}");
     }
 
     #[test]
