@@ -1,15 +1,16 @@
 //! Text worlds for the agent: ALFWorld's games and a household world of our own, both played by one engine
-//! without Python, TextWorld or Fast Downward.
+//! without Python, TextWorld or Fast Downward; and ScienceWorld's simulator, spoken to without Python.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`alfworld`] | games, episodes, collections of games, transcripts and their replay, the adapter to the agent |
 //! | [`household`] | endless games from seeds, in the same file format |
+//! | [`scienceworld`] | the official simulator, a JVM, without its Python |
 //! | [`pddl`] | reading PDDL domains and problems |
 //! | [`logic`] | facts, what can be done, what an action changes, whether the goal holds |
 //! | [`grammar`] | reading and writing the texts of a game |
 //!
-//! Nothing here knows ALFWorld's domain: predicates, actions and texts all come from the game file.
+//! Nothing of the engine knows ALFWorld's domain: predicates, actions and texts all come from the game file.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -32,3 +33,4 @@ pub mod household;
 pub mod logic;
 pub mod pddl;
 pub mod scienceworld;
+mod transcripts;

@@ -26,6 +26,7 @@ mod replay;
 mod session;
 mod transcript;
 
+pub use crate::transcripts::TranscriptError;
 pub use collection::{Collection, GAME_FILE};
 pub use environment::AlfworldEnvironment;
 pub use error::{CollectionError, GameError};
@@ -35,4 +36,4 @@ pub use naming::Naming;
 pub use opening::{OpeningError, collapsed, read_opening};
 pub use replay::{Field, Mismatch, Replay, ReplayError, Replayed};
 pub use session::{NOTHING_HAPPENS, Session, StepResult};
-pub use transcript::{Transcript, TranscriptError, TranscriptStep, Transcripts};
+pub use transcript::{Transcript, TranscriptStep, Transcripts};

@@ -7,7 +7,8 @@ use super::collection::Collection;
 use super::error::{CollectionError, GameError};
 use super::identity::GameId;
 use super::session::Session;
-use super::transcript::{Transcript, TranscriptError};
+use super::transcript::Transcript;
+use crate::transcripts::TranscriptError;
 
 /// What differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -13,6 +13,8 @@
 //! | `session` | episodes one after the other, whatever happens to the JVM |
 //! | [`view`] | what an agent is shown |
 //! | `environment` | the adapter to the agent's `Environment` |
+//! | `transcript` | episodes recorded with the official package |
+//! | `replay` | plays transcripts and compares |
 
 mod environment;
 mod error;
@@ -20,11 +22,14 @@ mod gateway;
 mod jar;
 mod java;
 mod process;
+mod replay;
 mod session;
 mod simulator;
 mod task;
+mod transcript;
 pub mod view;
 
+pub use crate::transcripts::TranscriptError;
 pub use environment::{
     Ending, EnvironmentOptions, MOVE_LIMIT, NOT_UNDERSTOOD, ScienceWorldEnvironment,
 };
@@ -33,6 +38,8 @@ pub use gateway::GatewayError;
 pub use jar::{JAR_VARIABLE, Jar, JarError, VERSION};
 pub use java::{Java, JavaError, OLDEST};
 pub use process::{Launch, ProcessError};
+pub use replay::{Field, Mismatch, Replay, ReplayError, Replayed};
 pub use session::{Session, Start};
 pub use simulator::{Observed, Settings, Simulator};
 pub use task::{EpisodeId, Split, Task, UnknownEpisode, all_episodes, episodes};
+pub use transcript::{Transcript, TranscriptStart, TranscriptStep, Transcripts};
