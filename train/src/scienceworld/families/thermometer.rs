@@ -1,6 +1,8 @@
 //! `measure the temperature of X, which is located around the ROOM. ... If the X temperature is above N degrees celsius, place it
 //! in the A box. If ... below ..., place it in the B box. The boxes are located around the ROOM.`
 
+use stride_environments::scienceworld::view::Place;
+
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::measure::{self, Comparison};
 use crate::scienceworld::skill::{focus, go, put, search, take};
@@ -63,7 +65,8 @@ impl Goal {
             return get(s, THERMOMETER, KITCHEN);
         }
         let held = s.view.holds(&self.name);
-        if !held && !s.has_focused_on(THERMOMETER) {
+        // It is focused on early: when names of subtasks are forgotten, this was among them.
+        if !held && !s.has_focused_on(THERMOMETER) && s.completed.dropped() == 0 {
             return focus::sentence(THERMOMETER);
         }
         if !held {
@@ -84,13 +87,12 @@ impl Goal {
     }
 }
 
+/// What lies openly is taken; what is in something else may be another one of that name, so its room comes first.
 fn get(s: &Situation<'_>, name: &str, room: &str) -> String {
-    if s.view.find(name).is_some() {
-        take::sentence(name)
-    } else if s.is_in(room) {
-        search::sentence(name)
-    } else {
-        go::sentence(room)
+    match s.view.place_of(name) {
+        Some(Place::Room) => take::sentence(name),
+        _ if s.is_in(room) => search::sentence(name),
+        _ => go::sentence(room),
     }
 }
 
@@ -148,6 +150,15 @@ mod tests {
         assert_eq!(
             next(&at("bedroom", "bed []", both), &issued, "None"),
             "focus on metal fork"
+        );
+        assert_eq!(
+            next(
+                &at("kitchen", "bowl [metal fork]", "thermometer"),
+                &issued[..1],
+                "You focus on the thermometer."
+            ),
+            issued[1],
+            "another one of that name"
         );
         let mut issued = vec![issued[0], "focus on metal fork", "go to the bathroom"];
         assert_eq!(

@@ -25,8 +25,11 @@ pub enum Comparison {
     Close,
 }
 
-/// Degrees that a thing may drift in one or two steps.
-const DRIFT: f64 = 10.0;
+/// Degrees that a thing at this limit drifts at most in one step: a tenth of its distance from the rooms, which are about 0 to 25
+/// degrees warm.
+fn drift(limit: f64) -> f64 {
+    2.0 + limit.abs() / 10.0
+}
 
 impl Comparison {
     const ALL: [Self; 3] = [Self::Above, Self::Below, Self::Close];
@@ -39,10 +42,13 @@ impl Comparison {
         }
     }
 
-    /// Every room is warmer than 0 and colder than 50 degrees, so the drift leads down to a limit of 50 and more, and up to one
-    /// of 0 and less.
+    /// The drift leads down to a limit above the temperature of the rooms, and up to one of 0 and less.
     fn of(reading: f64, limit: f64) -> Self {
-        let margin = if limit > 0.0 { DRIFT } else { -DRIFT };
+        let margin = if limit > 0.0 {
+            drift(limit)
+        } else {
+            -drift(limit)
+        };
         let (low, high) = if margin > 0.0 {
             (limit, limit + margin)
         } else {
@@ -132,7 +138,8 @@ mod tests {
             (51, "50.0", Comparison::Close),
             (48, "50.0", Comparison::Below),
             (150, "100.0", Comparison::Above),
-            (-4, "0.0", Comparison::Close),
+            (-1, "0.0", Comparison::Close),
+            (-8, "0.0", Comparison::Below),
             (4, "0.0", Comparison::Above),
             (-70, "-50.0", Comparison::Below),
             (26, "-50.0", Comparison::Above),
