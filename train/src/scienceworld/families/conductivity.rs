@@ -52,11 +52,10 @@ impl Goal {
         {
             return last.to_owned();
         }
-        let here = names::find(&s.view, &self.object).is_some();
-        if !here {
-            return go::sentence(&self.room);
+        if names::find(&s.view, &self.object).is_none() {
+            return self.search(s);
         }
-        if !s.issued("focus on ") {
+        if !s.has_focused_on(&self.object) {
             return focus::sentence(&self.object);
         }
         if !s.is_in(WORKSHOP) {
@@ -72,6 +71,20 @@ impl Goal {
             .find(|t| t.name.ends_with(" light bulb"));
         match bulb {
             Some(bulb) => circuit::sentence_with("battery", &bulb.name, &self.object),
+            None => go::sentence(WORKSHOP),
+        }
+    }
+
+    /// It is in the named room, perhaps in something closed; or it was left in the workshop.
+    fn search(&self, s: &Situation<'_>) -> String {
+        if s.issued("wire ") && !s.is_in(WORKSHOP) {
+            return go::sentence(WORKSHOP);
+        }
+        if !s.is_in(&self.room) {
+            return go::sentence(&self.room);
+        }
+        match s.view.everything().find(|t| t.open == Some(false)) {
+            Some(closed) => take::sentence_from(&self.object, &closed.name),
             None => go::sentence(WORKSHOP),
         }
     }
@@ -129,11 +142,18 @@ mod tests {
         );
         assert_eq!(next(&[], "None", kitchen), "focus on apricot");
         let focused = ["focus on apricot"];
+        let failed = "No known action matches that input.";
+        assert_eq!(next(&focused, failed, kitchen), "focus on apricot");
+        let closed = "kitchen: chair []; fridge closed | doors: hallway open | holding: orange";
+        assert_eq!(next(&[], "None", closed), "pick up apricot from the fridge");
+        let focused = ["focus on apricot", "go to the kitchen"];
         assert_eq!(next(&focused, "None", kitchen), "pick up apricot");
         assert_eq!(next(&focused, "None", held), "go to the workshop");
         let wire = "wire battery, blue light bulb and apricot in a circuit";
         assert_eq!(next(&focused, "None", workshop), wire);
         let issued = ["focus on apricot", wire];
+        let away = "hallway: picture | doors: workshop open | holding: orange";
+        assert_eq!(next(&issued, "None", away), "go to the workshop");
         let ring = "|| [Connections: battery - a wire - blue light bulb - b wire - apricot - c wire - battery]";
         for (state, bin) in [("on", "red"), ("off", "green")] {
             let shown = format!("The blue light bulb is {state}. {ring}");

@@ -77,11 +77,12 @@ impl Goal {
             &self.extra,
             s.view.everything().find(|thing| thing.contains(made)),
         ) {
-            let focus = focus::sentence(made);
-            return if s.issued(&focus) {
+            // A second focus on it would end the episode, so what the world just said counts too.
+            let said = format!("You focus on the {made}.");
+            return if s.view.feedback == said || s.has_focused_on(made) {
                 mix::sentence(&[made, extra], &vessel.name)
             } else {
-                focus
+                focus::sentence(made)
             };
         }
         let vessel = VESSELS.iter().find(|name| s.view.find(name).is_some());
@@ -124,10 +125,10 @@ mod tests {
         );
         let green = "art studio: large cupboard closed; table [bowl [green paint]]; wood cup []";
         assert_eq!(next(task, &[], green), "focus on green paint");
-        assert_eq!(
-            next(task, &["focus on green paint"], green),
-            "mix green paint and blue paint in bowl"
-        );
+        let mixing = "mix green paint and blue paint in bowl";
+        assert_eq!(next(task, &["focus on green paint", mixing], green), mixing);
+        let said = format!("You focus on the green paint. | {green}");
+        assert_eq!(next(task, &["focus on green paint"], &said), mixing);
         let done = "art studio: large cupboard open []; table [bowl [green-blue paint]]";
         assert_eq!(
             next(task, &["focus on green paint"], done),

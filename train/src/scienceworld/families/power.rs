@@ -52,11 +52,13 @@ impl Goal {
         let Some(source) = self.source.find(&s.view) else {
             return go::sentence(WORKSHOP);
         };
-        if s.view.find(&self.device).is_none() {
+        let Some(device) = s.view.find(&self.device) else {
             return go::sentence(WORKSHOP);
-        }
+        };
         // Of a longer list only the newest are known; the focus was among the first.
-        if !s.issued("focus on ") && s.completed.dropped() == 0 {
+        // A device that runs while the task goes on was not in focus.
+        let missed = !s.has_focused_on(&self.device) && s.completed.dropped() == 0;
+        if missed || device.is_on() {
             return focus::sentence(&self.device);
         }
         if self.source == Source::Renewable && !s.is_in(OUTSIDE) {
@@ -81,8 +83,9 @@ impl Goal {
             .flat_map(|thing| thing.walk())
             .find(|thing| thing.name.ends_with(" wire"));
         match wire {
-            Some(wire) if held.count() < WIRES => take::sentence(&wire.name),
-            _ => go::sentence(OUTSIDE),
+            _ if held.count() >= WIRES => go::sentence(OUTSIDE),
+            Some(wire) => take::sentence(&wire.name),
+            None => go::sentence(WORKSHOP),
         }
     }
 }
@@ -126,15 +129,16 @@ mod tests {
         let hall = "hallway: picture | doors: workshop closed | holding: orange";
         assert_eq!(next(&task, &[], hall), "go to the workshop");
         assert_eq!(next(&task, &[], WORKSHOP), "focus on red light bulb");
-        assert_eq!(
-            next(&task, &["focus on red light bulb"], WORKSHOP),
-            "wire battery and red light bulb in a circuit"
-        );
+        let wire = "wire battery and red light bulb in a circuit";
+        let issued = ["focus on red light bulb", wire];
+        assert_eq!(next(&task, &issued, WORKSHOP), wire);
+        let on = WORKSHOP.replace("bulb off", "bulb on");
+        assert_eq!(next(&task, &issued, &on), "focus on red light bulb");
     }
 
     #[test]
     fn sun_and_gas() {
-        let issued = ["focus on red light bulb"];
+        let issued = ["focus on red light bulb", "go to the workshop"];
         let gas = format!(
             "turn on the red light bulb by powering it using a nonrenewable power source{FOCUS}"
         );

@@ -6,7 +6,7 @@
 
 use stride_environments::scienceworld::view::View;
 
-use super::names::is_named;
+use super::names::{self, is_named};
 use super::{Action, Skill};
 
 /// The subtask.
@@ -64,20 +64,23 @@ impl Skill for Circuit {
         }
         let ring = ring(progress);
         if self.is_closed(&ring) {
-            // The current needs a moment; without an object the device goes on at last, and that is the aim.
-            return match self.object {
-                Some(_) => Action::finish("wait1"),
-                None => Action::go_on("wait1"),
+            // The current needs a moment; without an object to test the device goes on at last.
+            let lit = view.find(&self.device).is_some_and(|d| d.is_on());
+            return if lit || self.object.is_some() {
+                Action::finish("wait1")
+            } else {
+                Action::go_on("wait1")
             };
         }
         let from = ring.last().copied().unwrap_or(self.source.as_str());
-        match self.after(from, &ring, view) {
-            Some(to) => Action::go_on(format!(
+        let seen = |part: &&str| names::find(view, part).is_some();
+        match self.after(from, &ring, view).filter(seen) {
+            Some(to) if seen(&from) => Action::go_on(format!(
                 "connect {from} {} to {to} {}",
                 self.exit(from),
                 self.entry(to)
             )),
-            None => Action::give_back(),
+            _ => Action::give_back(),
         }
     }
 

@@ -43,6 +43,14 @@ impl Skill for Mix {
         let Some(vessel) = view.find(&self.vessel) else {
             return Action::give_back();
         };
+        // Something else in it is the product: nothing may be added.
+        let foreign = |inside: &Thing| {
+            let known = |name: &String| names::is_named(&inside.name, name);
+            !self.ingredients.iter().any(known)
+        };
+        if vessel.contents().iter().any(foreign) {
+            return Action::give_back();
+        }
         let missing = self
             .ingredients
             .iter()
@@ -152,6 +160,8 @@ mod tests {
         assert_eq!(act(subtask, open), "pour blue paint into jug; False");
         let both = "art studio: table [jug [blue paint, green paint]]";
         assert_eq!(act(subtask, both), "mix jug; True");
+        let done = "art studio: table [jug [green-blue paint]]; wood cup [blue paint]";
+        assert_eq!(act(subtask, done), "look around; True");
     }
 
     #[test]
