@@ -16,7 +16,7 @@
 
 use stride_agent::policy::{Policy, PolicyError, Utterance};
 use stride_environments::scienceworld::view::View;
-use stride_firmware_config::frame::StepFrame;
+use stride_firmware_config::frame::{NO_PROGRESS, StepFrame};
 
 pub mod episodes;
 pub mod families;
@@ -55,6 +55,11 @@ impl Expert {
     /// [`ExpertError`] when the task is unknown. Unreadable subtasks are given back at once.
     pub fn answer(&self, frame: &StepFrame<'_>) -> Result<String, ExpertError> {
         let view = View::read(frame.observation());
+        // What the layout writes for an empty progress.
+        let or_none = |progress| match progress {
+            "" => NO_PROGRESS,
+            progress => progress,
+        };
         Ok(match *frame {
             StepFrame::High {
                 task,
@@ -65,7 +70,7 @@ impl Expert {
                 .ok_or_else(|| ExpertError::Task(task.to_owned()))?,
             StepFrame::Low {
                 subtask, progress, ..
-            } => act(&view, subtask, progress).to_string(),
+            } => act(&view, subtask, or_none(progress)).to_string(),
             StepFrame::Progress {
                 subtask,
                 progress,
@@ -73,7 +78,7 @@ impl Expert {
                 ..
             } => skill::read(subtask).map_or_else(
                 || skill::said(&view),
-                |skill| skill.rewrite(&view, progress, action),
+                |skill| skill.rewrite(&view, or_none(progress), action),
             ),
         })
     }

@@ -62,8 +62,9 @@ impl Goal {
         if !s.is_in(OUTSIDE) {
             return go::sentence(OUTSIDE);
         }
-        // A subtask that was closed while it waited is issued again.
-        let waiting = s.progress.starts_with(stage::WAITED);
+        // A subtask that ended before its focus is issued again.
+        let waiting = s.last().is_some_and(|last| last.starts_with(stage::WAIT))
+            && !s.progress.starts_with(stage::FOCUSED);
         let done = self
             .stages
             .iter()

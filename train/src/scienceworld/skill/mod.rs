@@ -74,6 +74,35 @@ pub trait Skill {
     }
 }
 
+/// The agent closes a subtask after three equal steps (method section 12.7), so a skill that waits finishes with its third wait;
+/// the planner issues it again.
+const PATIENCE: usize = 3;
+
+/// The words with which a progress counts waits.
+const TIMES: [&str; PATIENCE] = ["once", "twice", "three times"];
+
+/// How often the skill has waited, as its progress says.
+fn waits(progress: &str) -> usize {
+    TIMES
+        .iter()
+        .position(|times| progress.contains(&format!("aited {times}")))
+        .map_or(0, |at| at + 1)
+}
+
+/// The words for one wait more.
+fn one_wait_more(progress: &str) -> &'static str {
+    TIMES[waits(progress).min(PATIENCE - 1)]
+}
+
+/// One wait more: the last one finishes the subtask.
+fn wait(command: &str, progress: &str) -> Action {
+    if waits(progress) + 1 < PATIENCE {
+        Action::go_on(command)
+    } else {
+        Action::finish(command)
+    }
+}
+
 /// Bytes of the feedback that a progress repeats.
 const SAID: usize = 120;
 

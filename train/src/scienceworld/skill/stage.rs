@@ -6,7 +6,7 @@
 use stride_environments::scienceworld::view::View;
 use stride_firmware_config::frame::NO_PROGRESS;
 
-use super::{Action, Skill};
+use super::{Action, Skill, one_wait_more, wait};
 
 /// The subtask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +27,13 @@ pub enum Stage {
     },
 }
 
-/// How the progress starts as long as the stage has not come.
-pub const WAITED: &str = "Waited";
+/// How the progress starts once the focus is done.
+pub const FOCUSED: &str = "Focused on ";
 
-const WAIT: &str = "wait until ";
+/// How every sentence of this skill starts.
+pub const WAIT: &str = "wait until ";
+
+const WAITED: &str = "Waited";
 const APPEARS: &str = " appears, then focus on ";
 const IS: &str = ", then focus on it";
 
@@ -99,11 +102,11 @@ impl Skill for Stage {
         // Animals keep a stage for eleven ticks: ten at once at first, then one at a time, so that none is missed.
         match self {
             Self::Animal { .. } if progress == NO_PROGRESS => Action::go_on("wait"),
-            _ => Action::go_on("wait1"),
+            _ => wait("wait1", progress),
         }
     }
 
-    fn rewrite(&self, view: &View, _progress: &str, _action: &str) -> String {
+    fn rewrite(&self, view: &View, progress: &str, _action: &str) -> String {
         let waited = match self {
             Self::Animal { shown, .. } => shown.clone(),
             Self::Plant { shown, state } => {
@@ -115,11 +118,11 @@ impl Skill for Stage {
         };
         if view.feedback.starts_with("You focus on ") {
             // The plant may have grown on in the meantime.
-            format!("Focused on the {waited}.")
+            format!("{FOCUSED}the {waited}.")
         } else if self.referent(view).is_some() {
             format!("There is {waited}.")
         } else {
-            format!("{WAITED}; no {waited} yet.")
+            format!("{WAITED} {}; no {waited} yet.", one_wait_more(progress))
         }
     }
 }
@@ -141,8 +144,12 @@ mod tests {
         let toad = animal_sentence("tadpole", "tadpole common toad");
         assert_eq!(act(&toad, "frog egg", "None"), "wait; False");
         assert_eq!(
-            act(&toad, "frog egg", "Waited; no tadpole yet."),
+            act(&toad, "frog egg", "Waited once; no tadpole yet."),
             "wait1; False"
+        );
+        assert_eq!(
+            act(&toad, "frog egg", "Waited twice; no tadpole yet."),
+            "wait1; True"
         );
         assert_eq!(
             act(&toad, "tadpole; turtle egg", "None"),

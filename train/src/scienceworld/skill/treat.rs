@@ -3,7 +3,7 @@
 
 use stride_environments::scienceworld::view::View;
 
-use super::{Action, Skill, said, vessel};
+use super::{Action, Skill, one_wait_more, said, vessel, wait};
 
 /// What is done to the substance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Treat {
 }
 
 impl Skill for Treat {
-    fn act(&self, view: &View, _progress: &str) -> Action {
+    fn act(&self, view: &View, progress: &str) -> Action {
         let Some(appliance) = view.find(&self.appliance) else {
             return Action::give_back();
         };
@@ -101,7 +101,7 @@ impl Skill for Treat {
             Some(_) if inside && appliance.state.as_deref() == Some("off") => {
                 Action::go_on(format!("activate {}", self.appliance))
             }
-            Some(_) if inside => Action::go_on(self.verb.wait()),
+            Some(_) if inside => wait(self.verb.wait(), progress),
             None if inside => Action::give_back(),
             _ if appliance.open == Some(false) => Action::go_on(open),
             Some(_) => {
@@ -112,10 +112,11 @@ impl Skill for Treat {
         }
     }
 
-    fn rewrite(&self, view: &View, _progress: &str, action: &str) -> String {
+    fn rewrite(&self, view: &View, progress: &str, action: &str) -> String {
         match self.now(view) {
             Some(now) if action.starts_with("wait") && now == self.substance => {
-                format!("The {} still holds {now}.", self.vessel)
+                let times = one_wait_more(progress);
+                format!("Waited {times}; the {} still holds {now}.", self.vessel)
             }
             Some(now) if action.starts_with("wait") => {
                 format!("The {} holds {now} now.", self.vessel)
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!(act(&waiting), "wait1; False");
         assert_eq!(
             melt.rewrite(&waiting, "None", "wait1"),
-            "The metal pot still holds ice."
+            "Waited once; the metal pot still holds ice."
         );
         let melted = kitchen("on open [metal pot [water]]", "nothing");
         assert_eq!(act(&melted), "pick up metal pot; True");
