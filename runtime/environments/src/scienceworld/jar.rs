@@ -90,7 +90,9 @@ impl Jar {
             }
         };
         if found == JAR_SHA256 {
-            Ok(Self(path.to_owned()))
+            Ok(Self(
+                std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+            ))
         } else {
             Err(JarError::Changed {
                 path: path.to_owned(),

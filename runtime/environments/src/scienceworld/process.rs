@@ -102,14 +102,22 @@ pub(super) struct Process {
     _stdin: Option<ChildStdin>,
     port: u16,
     said: Said,
+    /// Its working folder, removed when it is gone.
+    _scratch: tempfile::TempDir,
 }
 
 impl Process {
     /// Starts the program and waits for its port.
     pub(super) fn start(launch: &Launch, limit: Duration) -> Result<Self, ProcessError> {
+        // The simulator writes a file (object_type_ids.tsv) where it is started.
+        let scratch = tempfile::tempdir().map_err(|source| ProcessError::Spawn {
+            program: launch.program.clone(),
+            source,
+        })?;
         let mut command = Command::new(&launch.program);
         command
             .args(&launch.arguments)
+            .current_dir(scratch.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -138,6 +146,7 @@ impl Process {
             _stdin: stdin,
             port: 0,
             said,
+            _scratch: scratch,
         };
         for thread in threads.into_iter().flatten() {
             thread.map_err(spawn)?;

@@ -1,6 +1,7 @@
 //! `focus on X`: one action. A wrong focus ends the episode, so the planner names the thing as the simulator does.
 
 use stride_environments::scienceworld::view::View;
+use stride_firmware_config::frame::NO_PROGRESS;
 
 use super::{Action, Skill};
 
@@ -25,7 +26,30 @@ pub fn read(subtask: &str) -> Option<Focus> {
 }
 
 impl Skill for Focus {
-    fn act(&self, _view: &View, _progress: &str) -> Action {
+    fn act(&self, view: &View, progress: &str) -> Action {
+        // A number has answered which of several things was meant; to focus once more would end the episode.
+        if progress != NO_PROGRESS && view.feedback.starts_with("You focus on ") {
+            return Action::give_back();
+        }
         Action::finish(sentence(&self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn focuses_once() {
+        let focus = read("focus on table").unwrap();
+        let view =
+            View::read("You focus on the chair. | kitchen: table [] | doors:  | holding: nothing");
+        assert_eq!(focus.act(&view, "None").to_string(), "focus on table; True");
+        assert_eq!(
+            focus
+                .act(&view, "Ambiguous request: which table?")
+                .to_string(),
+            "look around; True"
+        );
     }
 }

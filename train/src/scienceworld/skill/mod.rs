@@ -3,7 +3,7 @@
 use std::fmt;
 
 use stride_agent::utterance::format_low;
-use stride_environments::scienceworld::view::View;
+use stride_environments::scienceworld::view::{View, budget};
 
 pub mod circuit;
 pub mod drop;
@@ -118,9 +118,7 @@ pub fn said(view: &View) -> String {
     } else {
         sentence
     };
-    if sentence.len() > SAID {
-        sentence.truncate(sentence.floor_char_boundary(SAID));
-    }
+    budget::cut(&mut sentence, SAID);
     sentence
 }
 

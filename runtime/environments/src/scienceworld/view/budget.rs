@@ -17,8 +17,7 @@ const MISSING: &str = "...";
 /// The view as text, at most [`capacity::OBSERVATION`] bytes long.
 pub(super) fn fit(mut view: View) -> String {
     if view.feedback.len() > FEEDBACK {
-        let end = view.feedback.floor_char_boundary(FEEDBACK - MISSING.len());
-        view.feedback.truncate(end);
+        cut(&mut view.feedback, FEEDBACK - MISSING.len());
         view.feedback.push_str(MISSING);
     }
     let mut text = view.to_string();
@@ -30,9 +29,17 @@ pub(super) fn fit(mut view: View) -> String {
     while text.len() > capacity::OBSERVATION && shorten(&mut view) {
         text = view.to_string();
     }
-    let end = text.floor_char_boundary(capacity::OBSERVATION);
-    text.truncate(end);
+    cut(&mut text, capacity::OBSERVATION);
     text
+}
+
+/// Cuts a text to at most so many bytes, at a character.
+pub fn cut(text: &mut String, most: usize) {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
 }
 
 fn is_scenery(thing: &Thing) -> bool {
