@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use stride_environments::alfworld::{ReplayError, TranscriptError};
+use stride_environments::scienceworld;
 
 use crate::profile::ProfileFileError;
 use crate::world::WorldError;
@@ -41,6 +42,17 @@ pub enum EvalError {
     /// Transcripts could not be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// ScienceWorld's transcripts could not be replayed.
+    #[error(transparent)]
+    ScienceWorldReplay(#[from] scienceworld::ReplayError),
+    /// The official Python package could not be asked.
+    #[error("{}: {problem}", python.display())]
+    Peer {
+        /// The Python that was to run it.
+        python: PathBuf,
+        /// What went wrong, and what to do.
+        problem: String,
+    },
     /// Transcripts could not be opened.
     #[error(transparent)]
     Transcripts(#[from] TranscriptError),

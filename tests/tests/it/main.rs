@@ -7,6 +7,7 @@
 //! | `resume` | training that was killed goes on as if nothing had happened |
 //! | `refusals` | broken games, policies, profiles, transitions and transcripts are refused with a reason |
 //! | `conformance` | the native engine repeats the official one to the character |
+//! | `scienceworld` | its episodes are scored, its transcripts repeated, and a JVM that fails costs one episode |
 //! | `shipped` | the shipped policy wins the demo |
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -15,5 +16,6 @@ mod demonstrations;
 mod pipeline;
 mod refusals;
 mod resume;
+mod scienceworld;
 mod shipped;
 mod support;

@@ -1,6 +1,6 @@
 //! Flags that several subcommands share.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -8,6 +8,7 @@ use clap::Args;
 use stride_agent::agent::Limits;
 use stride_evaluate::policy::PolicyOptions;
 use stride_evaluate::profile::read_profile;
+use stride_evaluate::replay::Portion;
 use stride_evaluate::run::selection::Selection;
 use stride_firmware_config::profile::DeviceProfile;
 
@@ -106,6 +107,11 @@ pub struct SelectionFlags {
 }
 
 impl SelectionFlags {
+    /// The first games that were asked for, of a list that has no sample.
+    pub fn first(&self) -> Option<usize> {
+        self.games
+    }
+
     /// What the flags select.
     pub fn selection(&self) -> Selection {
         match (self.games, self.sample) {
@@ -115,6 +121,33 @@ impl SelectionFlags {
                 seed: self.seed,
             },
             (None, None) => Selection::All,
+        }
+    }
+}
+
+/// Which of a file's transcripts.
+#[derive(Debug, Args)]
+pub struct PortionFlags {
+    /// Only the first N transcripts (ScienceWorld)
+    #[arg(long, value_name = "N")]
+    games: Option<usize>,
+
+    /// Only each K-th transcript of the file, so that a few games are of many tasks (ScienceWorld)
+    #[arg(long, value_name = "K")]
+    every: Option<NonZeroUsize>,
+}
+
+impl PortionFlags {
+    /// Whether the user chose.
+    pub fn is_set(&self) -> bool {
+        self.games.is_some() || self.every.is_some()
+    }
+
+    /// What the flags choose.
+    pub fn portion(&self) -> Portion {
+        Portion {
+            games: self.games,
+            every: self.every.unwrap_or(NonZeroUsize::MIN),
         }
     }
 }

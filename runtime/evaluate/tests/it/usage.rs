@@ -109,7 +109,7 @@ fn failures_are_1_and_name_what_failed() {
         ),
         (
             &["replay", "--world", "household:1", "--transcripts", "t"],
-            "replay wants alfworld:PATH",
+            "replay wants alfworld:PATH or scienceworld",
         ),
     ] {
         let (code, _, stderr) = run(arguments);

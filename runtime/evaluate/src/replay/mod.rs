@@ -1,19 +1,17 @@
 //! `stride-eval replay`: recorded games of the official engine, played again and compared.
 
-use std::collections::BTreeSet;
+mod alfworld;
+mod scienceworld;
+
 use std::fmt;
-use std::path::Path;
 
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
-use stride_environments::alfworld::{
-    Collection, GameId, Mismatch, Replay, Transcript, Transcripts,
-};
 
-use crate::error::EvalError;
-use crate::stop::Stop;
+pub use alfworld::replay as replay_alfworld;
+pub use scienceworld::{Portion, replay as replay_scienceworld};
 
-/// Differences that are shown.
+/// Differences that are kept and shown.
 const SHOWN: usize = 10;
 
 /// What a replay found.
@@ -27,6 +25,8 @@ pub struct Conformance {
     pub steps: usize,
     /// Differences in first texts, answers, command lists, `won`, `done` and score.
     pub mismatches: usize,
+    /// Texts that list the same things in another order, which the official engine does not fix either; no mismatches.
+    pub reordered: usize,
     /// The first differences.
     pub first: Vec<Difference>,
     /// Stopped before the last transcript.
@@ -38,8 +38,8 @@ pub struct Conformance {
 pub struct Difference {
     /// The game.
     pub game: String,
-    /// How the transcript's commands were chosen.
-    pub mode: String,
+    /// How the transcript's commands were chosen, where the transcript says it.
+    pub mode: Option<String>,
     /// The step, from 1; `None` at the start of the episode.
     pub step: Option<usize>,
     /// The command of that step.
@@ -52,41 +52,6 @@ pub struct Difference {
     pub found: String,
 }
 
-/// Replays a file of transcripts. `played` is told after each transcript how many there were.
-///
-/// # Errors
-/// When the file or a game cannot be read or played. Differences are counted, not errors.
-pub fn replay(
-    games: &Collection,
-    transcripts: &Path,
-    stop: &Stop,
-    mut played: impl FnMut(usize),
-) -> Result<Conformance, EvalError> {
-    let mut ids: BTreeSet<GameId> = BTreeSet::new();
-    let mut count = 0;
-    let mut partial = false;
-    let source = Transcripts::open(transcripts)?.take_while(|_| {
-        partial = stop.requested();
-        !partial
-    });
-    let source = source.inspect(|transcript| {
-        if let Ok(Transcript { game, .. }) = transcript {
-            ids.insert(game.clone());
-            count += 1;
-            played(count);
-        }
-    });
-    let result = Replay::new(games).with_kept(SHOWN).run(source)?;
-    Ok(Conformance {
-        games: ids.len(),
-        transcripts: result.episodes,
-        steps: result.steps,
-        mismatches: result.mismatches,
-        first: result.first.into_iter().map(Difference::from).collect(),
-        partial,
-    })
-}
-
 impl Conformance {
     /// Everything was compared and nothing differs.
     #[must_use]
@@ -95,24 +60,12 @@ impl Conformance {
     }
 }
 
-impl From<Mismatch> for Difference {
-    fn from(mismatch: Mismatch) -> Self {
-        let (step, action) = mismatch.step.unzip();
-        Self {
-            game: mismatch.game.to_string(),
-            mode: mismatch.mode,
-            step,
-            action,
-            field: format!("{:?}", mismatch.field).to_lowercase(),
-            expected: mismatch.expected,
-            found: mismatch.found,
-        }
-    }
-}
-
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.game, self.mode)?;
+        f.write_str(&self.game)?;
+        if let Some(mode) = &self.mode {
+            write!(f, " ({mode})")?;
+        }
         match (&self.step, &self.action) {
             (Some(step), Some(action)) => write!(f, ", step {step} `{action}`")?,
             _ => f.write_str(", at the start")?,
@@ -145,6 +98,9 @@ impl fmt::Display for Conformance {
         if self.partial {
             writeln!(f, "PARTIAL: stopped after {} transcripts", self.transcripts)?;
         }
+        if self.reordered > 0 {
+            writeln!(f, "{} texts list the same in another order", self.reordered)?;
+        }
         writeln!(
             f,
             "replayed {} steps in {} games: {} mismatches",
@@ -160,7 +116,7 @@ mod tests {
     fn difference(expected: &str, found: &str) -> Difference {
         Difference {
             game: "train/a/b/game.tw-pddl".into(),
-            mode: "random".into(),
+            mode: Some("random".into()),
             step: Some(3),
             action: Some("look".into()),
             field: "observation".into(),
@@ -184,6 +140,7 @@ mod tests {
             transcripts: 4,
             steps: 50,
             mismatches: 0,
+            reordered: 0,
             first: Vec::new(),
             partial: false,
         };
