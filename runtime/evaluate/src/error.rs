@@ -56,6 +56,14 @@ pub enum EvalError {
     /// Transcripts could not be opened.
     #[error(transparent)]
     Transcripts(#[from] TranscriptError),
+    /// The constraint does not know the world's commands.
+    #[error(
+        "{world}: --constrain knows the commands of the household worlds and of ALFWorld only; leave it out"
+    )]
+    NoTemplates {
+        /// The world, as it was named.
+        world: String,
+    },
     /// The selection left nothing to play.
     #[error("{world} has no games to play")]
     NoGames {

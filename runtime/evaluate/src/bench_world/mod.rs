@@ -1,6 +1,6 @@
 //! `stride-eval bench-world`: how long a world takes to load a game and to answer a step.
 //!
-//! Worlds that list their admissible commands are exercised with random ones ([`bench`]); ScienceWorld, where listing them is
+//! Worlds that list their admissible commands are exercised with random ones ([`bench()`]); ScienceWorld, where listing them is
 //! slow, with recorded actions ([`recorded`]).
 
 mod peer;

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use stride_agent::agent::Limits;
+use stride_evaluate::error::EvalError;
 use stride_evaluate::policy::PolicyOptions;
 use stride_evaluate::profile::read_profile;
 use stride_evaluate::replay::Portion;
 use stride_evaluate::run::selection::Selection;
+use stride_evaluate::world::Games;
+use stride_evaluate::world::spec::WorldSpec;
 use stride_firmware_config::profile::DeviceProfile;
 
 /// The policy, and how it is asked.
@@ -54,9 +57,14 @@ pub struct PolicySetup {
 }
 
 impl PolicyFlags {
-    /// Reads the profile and settles every option. `harmless` is sent when an utterance does not parse, in a world that
-    /// does not know the agent's own harmless action.
-    pub fn settle(self, seed: u64, harmless: Option<&str>) -> Result<PolicySetup> {
+    /// Reads the profile and settles every option for the games of a world.
+    pub fn settle(self, seed: u64, world: &WorldSpec, games: &dyn Games) -> Result<PolicySetup> {
+        if self.constrain && !games.has_templates() {
+            return Err(EvalError::NoTemplates {
+                world: world.to_string(),
+            }
+            .into());
+        }
         let profile = self.profile.as_deref().map(read_profile).transpose()?;
         let of_profile = profile.as_ref().map(|profile| profile.inference.threads);
         let threads = self
@@ -65,7 +73,7 @@ impl PolicyFlags {
             .unwrap_or(NonZeroU32::MIN);
         let device = profile.clone().unwrap_or_else(DeviceProfile::standard);
         let mut limits = Limits::of_profile(&device);
-        if let Some(action) = harmless {
+        if let Some(action) = games.harmless_action() {
             action.clone_into(&mut limits.fallback_action);
         }
         Ok(PolicySetup {

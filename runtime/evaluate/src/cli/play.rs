@@ -49,7 +49,7 @@ impl Play {
                 games.len()
             );
         }
-        let setup = self.policy.settle(self.seed, games.harmless_action())?;
+        let setup = self.policy.settle(self.seed, &self.world, &*games)?;
         let mut policy = setup.options.load()?;
         let stdout = io::stdout();
         let showing = Showing {

@@ -90,7 +90,7 @@ impl Run {
             .into());
         }
         let seed = self.selection.seed;
-        let setup = self.policy.settle(seed, games.harmless_action())?;
+        let setup = self.policy.settle(seed, &self.world, &*games)?;
         let options = setup.options;
         let policy_file = options.describe()?;
         let stop = signal::stop_on_interrupt("episodes")?;

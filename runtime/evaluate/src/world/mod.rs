@@ -74,6 +74,11 @@ pub trait Games: Sync {
     fn harmless_action(&self) -> Option<&'static str> {
         None
     }
+
+    /// Whether the command templates of the decoding constraint are this world's commands.
+    fn has_templates(&self) -> bool {
+        true
+    }
 }
 
 /// Why a world could not be opened.

@@ -85,6 +85,10 @@ impl Games for ScienceWorldGames {
     fn harmless_action(&self) -> Option<&'static str> {
         Some(HARMLESS)
     }
+
+    fn has_templates(&self) -> bool {
+        false
+    }
 }
 
 /// An episode whose session goes back when it is over.
