@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/release
 # The policy that the demo plays: the shipped one.
-POLICY ?= $(firstword $(wildcard models/*.gguf))
+POLICY ?= $(firstword $(wildcard models/stride-household-*.gguf))
 # A household game that the shipped policy wins.
 GAME ?= 7
 ALFWORLD ?= ../shared/alfworld/games.tar.zst

@@ -8,6 +8,7 @@
 //! | `refusals` | broken games, policies, profiles, transitions and transcripts are refused with a reason |
 //! | `conformance` | the native engine repeats the official one to the character |
 //! | `scienceworld` | its episodes are scored, its transcripts repeated, and a JVM that fails costs one episode |
+//! | `scienceworld_demos` | demonstrations of ScienceWorld win, add up, and survive a kill |
 //! | `shipped` | the shipped policy wins the demo |
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -17,5 +18,6 @@ mod pipeline;
 mod refusals;
 mod resume;
 mod scienceworld;
+mod scienceworld_demos;
 mod shipped;
 mod support;

@@ -9,7 +9,7 @@ use stride_environments::scienceworld::Settings;
 use crate::support::{folder, program, refuse, root, run, shared, succeed};
 
 /// Whether the simulator and Java are here. Where they are not the test says so and is over; under CI it fails.
-fn simulator() -> bool {
+pub fn simulator() -> bool {
     let Err(why) = Settings::find() else {
         return true;
     };

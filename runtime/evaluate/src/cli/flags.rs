@@ -11,8 +11,7 @@ use stride_evaluate::policy::PolicyOptions;
 use stride_evaluate::profile::read_profile;
 use stride_evaluate::replay::Portion;
 use stride_evaluate::run::selection::Selection;
-use stride_evaluate::world::Games;
-use stride_evaluate::world::spec::WorldSpec;
+use stride_evaluate::world::{Games, WorldSpec};
 use stride_firmware_config::profile::DeviceProfile;
 
 /// The policy, and how it is asked.
