@@ -11,10 +11,10 @@ use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use stride_firmware_config::frame::{LAYOUT_VERSION, Marker};
 
-use crate::architecture::{EMBEDDING, FINAL_NORM, LAYER, OUTPUT, TensorRule};
+use crate::architecture::{LLAMA, TensorRule};
 use crate::quantize::TensorRole;
 use crate::source::tokenizer::byte_symbol;
-use crate::source::{ModelConfig, WeightType, config, policy, tokenizer, weights};
+use crate::source::{ModelConfig, WeightType, config, policy, shards, tokenizer, weights};
 
 /// What the byte pairs are learnt from.
 const TEXT: &str = " You are in the middle of a room. Looking quickly around you, you see a drawer 2, a cabinet 1, a \
@@ -33,6 +33,8 @@ pub struct RandomModel {
     pub weights: WeightType,
     /// Byte pairs that the tokenizer learns, at most.
     pub merges: usize,
+    /// Files that the weights are spread over; with more than one there is an index.
+    pub shards: usize,
 }
 
 impl Default for RandomModel {
@@ -41,6 +43,7 @@ impl Default for RandomModel {
         Self {
             seed: 1,
             config: ModelConfig {
+                architecture: &LLAMA,
                 hidden: 64,
                 intermediate: 160,
                 layers: 2,
@@ -51,12 +54,14 @@ impl Default for RandomModel {
                 context: 2048,
                 rms_eps: 1e-5,
                 rope_theta: 10_000.0,
+                window: None,
                 tied: true,
                 bos: Some(Marker::Begin as u32),
                 eos: Some(Marker::End as u32),
             },
             weights: WeightType::F32,
             merges: 200,
+            shards: 1,
         }
     }
 }
@@ -79,16 +84,21 @@ impl RandomModel {
         put(tokenizer::FILE, &tokenizer)?;
         put(policy::FILE, &policy_json())?;
         let tensors = self.tensors(&config);
-        let views = tensors.iter().map(|(name, tensor)| {
-            let view = TensorView::new(tensor.kind, tensor.shape.clone(), &tensor.bytes);
-            view.map(|view| (name.as_str(), view))
-        });
-        let views = views.collect::<Result<Vec<_>, _>>();
-        let bytes = views.and_then(|views| safetensors::serialize(views, None));
-        std::fs::write(
-            directory.join(weights::FILE),
-            bytes.map_err(io::Error::other)?,
-        )
+        if self.shards <= 1 {
+            let all: Vec<_> = tensors.iter().collect();
+            return write_weights(&directory.join(weights::FILE), &all);
+        }
+        let mut files = BTreeMap::new();
+        for shard in 0..self.shards {
+            let name = format!("model-{:05}-of-{:05}.safetensors", shard + 1, self.shards);
+            // Dealt out like cards, so that neighbours lie in different files.
+            let part: Vec<_> = tensors.iter().skip(shard).step_by(self.shards).collect();
+            write_weights(&directory.join(&name), &part)?;
+            files.extend(part.into_iter().map(|(tensor, _)| (tensor, name.clone())));
+        }
+        let bytes: usize = tensors.values().map(|tensor| tensor.bytes.len()).sum();
+        let index = json!({ "metadata": { "total_size": bytes }, "weight_map": files });
+        put(shards::FILE, &index)
     }
 
     fn tensors(&self, config: &ModelConfig) -> BTreeMap<String, RandomTensor> {
@@ -97,16 +107,17 @@ impl RandomModel {
         let mut add = |rule: &TensorRule, layer: usize| {
             let name = rule.source.replace("{}", &layer.to_string());
             let shape: Vec<usize> = rule.shape.iter().map(|size| size.size(config)).collect();
-            let tensor = RandomTensor::new(&mut numbers, rule.role, shape, self.weights);
+            let tensor = RandomTensor::new(&mut numbers, rule, shape, self.weights);
             tensors.insert(name, tensor);
         };
-        add(&EMBEDDING, 0);
+        let architecture = config.architecture;
+        add(&architecture.embedding, 0);
         for layer in 0..config.layers {
-            LAYER.iter().for_each(|rule| add(rule, layer));
+            architecture.layer.iter().for_each(|rule| add(rule, layer));
         }
-        add(&FINAL_NORM, 0);
+        add(&architecture.final_norm, 0);
         if !config.tied {
-            add(&OUTPUT, 0);
+            add(&architecture.output, 0);
         }
         tensors
     }
@@ -119,10 +130,11 @@ struct RandomTensor {
 }
 
 impl RandomTensor {
-    /// Norms around one; matrices with a variance that keeps the width of what passes through.
-    fn new(numbers: &mut Numbers, role: TensorRole, shape: Vec<usize>, kind: WeightType) -> Self {
+    /// Norms around one, biases around zero; matrices with a variance that keeps the width of what passes through.
+    fn new(numbers: &mut Numbers, rule: &TensorRule, shape: Vec<usize>, kind: WeightType) -> Self {
         let columns = shape.last().copied().unwrap_or(1) as f32;
-        let (centre, spread) = match role {
+        let (centre, spread) = match rule.role {
+            TensorRole::Vector if rule.source.ends_with(".bias") => (0.0, 0.2),
             TensorRole::Vector => (1.0, 0.2),
             TensorRole::Matrix | TensorRole::Logits => (0.0, (3.0 / columns).sqrt()),
         };
@@ -160,10 +172,21 @@ impl Numbers {
     }
 }
 
+/// The tensors as one safetensors file.
+fn write_weights(path: &Path, tensors: &[(&String, &RandomTensor)]) -> io::Result<()> {
+    let views = tensors.iter().map(|(name, tensor)| {
+        let view = TensorView::new(tensor.kind, tensor.shape.clone(), &tensor.bytes);
+        view.map(|view| (name.as_str(), view))
+    });
+    let views = views.collect::<Result<Vec<_>, _>>();
+    let bytes = views.and_then(|views| safetensors::serialize(views, None));
+    std::fs::write(path, bytes.map_err(io::Error::other)?)
+}
+
 fn config_json(config: &ModelConfig) -> Value {
-    json!({
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
+    let mut json = json!({
+        "architectures": [config.architecture.class],
+        "model_type": config.architecture.model_type,
         "hidden_act": "silu",
         "hidden_size": config.hidden,
         "intermediate_size": config.intermediate,
@@ -178,7 +201,11 @@ fn config_json(config: &ModelConfig) -> Value {
         "tie_word_embeddings": config.tied,
         "bos_token_id": config.bos,
         "eos_token_id": config.eos,
-    })
+    });
+    if let Some(window) = config.window {
+        json["sliding_window"] = json!(window);
+    }
+    json
 }
 
 fn policy_json() -> Value {

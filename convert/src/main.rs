@@ -128,6 +128,14 @@ fn run(command: Command) -> Result<String> {
                     "stride-convert: warning: no stride.json, so the file will not say which prompt layout it speaks"
                 );
             }
+            let config = &checkpoint.config;
+            if let Some(window) = config.window.filter(|&window| window < config.context) {
+                eprintln!(
+                    "stride-convert: warning: attention reaches back {window} positions, but llama.cpp attends to all \
+                     of them for \"{}\"; keep contexts within the window",
+                    config.architecture.name
+                );
+            }
             let report = if dry_run {
                 export::preview(&checkpoint, recipe)?
             } else {

@@ -2,10 +2,9 @@
 
 use stride_firmware_config::frame::Marker;
 
-use crate::architecture::LLAMA;
 use crate::gguf::Metadata;
 use crate::quantize::Recipe;
-use crate::source::{Checkpoint, ModelConfig, PolicyCard, Tokenizer};
+use crate::source::{Checkpoint, ModelConfig, Tokenizer};
 
 /// Version of the prompt layout the policy was trained on. Absent when the checkpoint had no `stride.json`.
 pub const LAYOUT_VERSION_KEY: &str = "stride.layout.version";
@@ -35,17 +34,17 @@ const UNUSED: i32 = 5;
 #[must_use]
 pub fn of(checkpoint: &Checkpoint, recipe: Recipe) -> Metadata {
     let mut metadata = Metadata::new();
-    general(&mut metadata, checkpoint.policy.as_ref(), recipe);
+    general(&mut metadata, checkpoint, recipe);
     hyperparameters(&mut metadata, &checkpoint.config);
     vocabulary(&mut metadata, &checkpoint.tokenizer, &checkpoint.config);
     policy(&mut metadata, checkpoint);
     metadata
 }
 
-fn general(metadata: &mut Metadata, policy: Option<&PolicyCard>, recipe: Recipe) {
-    metadata.set("general.architecture", LLAMA);
+fn general(metadata: &mut Metadata, checkpoint: &Checkpoint, recipe: Recipe) {
+    metadata.set("general.architecture", checkpoint.config.architecture.name);
     metadata.set("general.type", "model");
-    let texts = policy.map(|policy| {
+    let texts = checkpoint.policy.as_ref().map(|policy| {
         [
             ("general.name", &policy.name),
             ("general.author", &policy.author),
@@ -63,25 +62,16 @@ fn general(metadata: &mut Metadata, policy: Option<&PolicyCard>, recipe: Recipe)
 }
 
 fn hyperparameters(metadata: &mut Metadata, config: &ModelConfig) {
-    let mut set = |name: &str, size: usize| {
-        // The configuration is bounded far below 2^32.
-        metadata.set(format!("{LLAMA}.{name}"), size as u32);
-    };
-    set("block_count", config.layers);
-    set("context_length", config.context);
-    set("embedding_length", config.hidden);
-    set("feed_forward_length", config.intermediate);
-    set("attention.head_count", config.heads);
-    set("attention.head_count_kv", config.kv_heads);
-    set("attention.key_length", config.head_dim);
-    set("attention.value_length", config.head_dim);
-    set("rope.dimension_count", config.head_dim);
-    set("vocab_size", config.vocab);
-    metadata.set(
-        format!("{LLAMA}.attention.layer_norm_rms_epsilon"),
-        config.rms_eps,
-    );
-    metadata.set(format!("{LLAMA}.rope.freq_base"), config.rope_theta);
+    let architecture = config.architecture;
+    let key = |name: &str| format!("{}.{name}", architecture.name);
+    for (name, size) in architecture.sizes {
+        if let Some(size) = size(config) {
+            // The configuration is bounded far below 2^32.
+            metadata.set(key(name), size as u32);
+        }
+    }
+    metadata.set(key("attention.layer_norm_rms_epsilon"), config.rms_eps);
+    metadata.set(key("rope.freq_base"), config.rope_theta);
 }
 
 /// Rows of the embedding beyond the vocabulary become unused tokens `[PAD..]`, as in `convert_hf_to_gguf.py`.
@@ -134,7 +124,7 @@ fn policy(metadata: &mut Metadata, checkpoint: &Checkpoint) {
     let (files, digests): (Vec<String>, Vec<String>) = checkpoint
         .provenance
         .iter()
-        .map(|source| (source.file.to_owned(), source.sha256.clone()))
+        .map(|source| (source.file.clone(), source.sha256.clone()))
         .unzip();
     metadata.set(SOURCE_FILES_KEY, files);
     metadata.set(SOURCE_SHA256_KEY, digests);

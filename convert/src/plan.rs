@@ -1,8 +1,6 @@
 //! From a checkpoint to the list of tensors that will be written. Everything is checked here, before the output exists.
 
-use crate::architecture::{
-    COMPUTED_SUFFIX, EMBEDDING, FINAL_NORM, LAYER, OUTPUT, RowOrder, TensorRule,
-};
+use crate::architecture::{COMPUTED_SUFFIX, RowOrder, TensorRule};
 use crate::gguf::{TensorInfo, TensorType};
 use crate::quantize::{Recipe, TensorRole};
 use crate::source::{Checkpoint, ModelConfig, SourceError, WeightEntry, Weights};
@@ -63,7 +61,8 @@ pub fn tensors(checkpoint: &Checkpoint, recipe: Recipe) -> Result<Vec<PlannedTen
         let vocab = config.vocab;
         return Err(SourceError::VocabularySize { tokens, vocab });
     }
-    let mut embedding = EMBEDDING;
+    let architecture = config.architecture;
+    let mut embedding = architecture.embedding;
     if config.tied {
         embedding.role = TensorRole::Logits;
     }
@@ -74,13 +73,13 @@ pub fn tensors(checkpoint: &Checkpoint, recipe: Recipe) -> Result<Vec<PlannedTen
     };
     add(&embedding, 0)?;
     for layer in 0..config.layers {
-        for rule in LAYER {
+        for rule in architecture.layer {
             add(rule, layer)?;
         }
     }
-    add(&FINAL_NORM, 0)?;
+    add(&architecture.final_norm, 0)?;
     if !config.tied {
-        add(&OUTPUT, 0)?;
+        add(&architecture.output, 0)?;
     }
     refuse_unexpected(&planned, config, &checkpoint.weights)?;
     Ok(planned)
@@ -130,20 +129,23 @@ fn refuse_unexpected(
     config: &ModelConfig,
     weights: &Weights,
 ) -> Result<(), SourceError> {
+    let architecture = config.architecture;
     let known: std::collections::HashSet<&str> = planned
         .iter()
         .map(|tensor| tensor.source.as_str())
         .collect();
     for (name, entry) in weights.iter() {
         let copy_of_embedding = || {
-            let embedding = weights.get(EMBEDDING.source);
+            let embedding = weights.get(architecture.embedding.source);
             config.tied
-                && name == OUTPUT.source
+                && name == architecture.output.source
                 && embedding.is_some_and(|other| weights.bytes(other) == weights.bytes(entry))
         };
         if !known.contains(name) && !name.ends_with(COMPUTED_SUFFIX) && !copy_of_embedding() {
-            let name = name.to_owned();
-            return Err(SourceError::UnexpectedTensor { name });
+            return Err(SourceError::UnexpectedTensor {
+                architecture: architecture.model_type,
+                name: name.to_owned(),
+            });
         }
     }
     Ok(())

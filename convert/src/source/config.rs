@@ -1,4 +1,4 @@
-//! `config.json`: the hyperparameters of a Hugging Face `LlamaConfig`, bounded and cross-checked.
+//! `config.json`: the hyperparameters of a Hugging Face configuration of the Llama family, bounded and cross-checked.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::SourceError;
+use crate::architecture::{ALL, Architecture, LLAMA, Window};
 
 /// Name in the checkpoint directory.
 pub const FILE: &str = "config.json";
@@ -21,6 +22,8 @@ const MOST_CONTEXT: u64 = 1 << 26;
 /// Hyperparameters of a decoder of the Llama family.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
+    /// Its table.
+    pub architecture: &'static Architecture,
     /// Width of the residual stream.
     pub hidden: usize,
     /// Width of the feed-forward layers.
@@ -41,6 +44,8 @@ pub struct ModelConfig {
     pub rms_eps: f32,
     /// Base of the rotary frequencies.
     pub rope_theta: f32,
+    /// Positions that attention reaches back, where it is limited.
+    pub window: Option<usize>,
     /// The embedding also makes the logits.
     pub tied: bool,
     /// Token that begins a text, where the file says so.
@@ -72,6 +77,9 @@ struct RawConfig {
     hidden_act: Option<String>,
     attention_bias: Option<bool>,
     mlp_bias: Option<bool>,
+    sliding_window: Option<u64>,
+    use_sliding_window: Option<bool>,
+    layer_types: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -92,15 +100,17 @@ impl ModelConfig {
     ///
     /// # Errors
     ///
-    /// When a field is absent, out of bounds, contradicts another, or asks for something that the Llama
-    /// architecture of llama.cpp, or this converter, does not have.
+    /// When a field is absent, out of bounds, contradicts another, or asks for something that the architecture in
+    /// llama.cpp, or this converter, does not have.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, SourceError> {
         let raw: RawConfig = serde_json::from_slice(bytes).map_err(|source| SourceError::Json {
             path: path.to_owned(),
             source,
         })?;
         let check = Check { path };
+        let architecture = raw.architecture(&check)?;
         raw.refuse_other_networks(&check)?;
+        let window = raw.window(architecture, &check)?;
         let heads = check.within("num_attention_heads", raw.num_attention_heads, MOST_HEADS)?;
         let hidden = check.within("hidden_size", raw.hidden_size, MOST_WIDTH)?;
         let kv_heads = raw.num_key_value_heads.unwrap_or(raw.num_attention_heads);
@@ -120,11 +130,20 @@ impl ModelConfig {
             let problem = format!("is {head_dim}; rotary positions need an even width");
             return Err(check.refuse("head_dim", problem));
         }
+        if architecture.square_queries && heads * head_dim != hidden {
+            let problem = format!(
+                "is {head_dim}, but llama.cpp's {} needs {heads} heads to be as wide as hidden_size {hidden}",
+                architecture.name
+            );
+            return Err(check.refuse("head_dim", problem));
+        }
         let nested_theta = raw
             .rope_parameters
             .as_ref()
             .and_then(|rope| rope.rope_theta);
         Ok(Self {
+            architecture,
+            window,
             hidden,
             intermediate: check.within("intermediate_size", raw.intermediate_size, MOST_WIDTH)?,
             layers: check.within("num_hidden_layers", raw.num_hidden_layers, MOST_LAYERS)?,
@@ -163,11 +182,60 @@ impl ModelConfig {
 }
 
 impl RawConfig {
+    /// The table of `model_type`, Llama's where none is named; what its class would fill in differently must be stated.
+    fn architecture(&self, check: &Check<'_>) -> Result<&'static Architecture, SourceError> {
+        let architecture = match self.model_type.as_deref() {
+            None => &LLAMA,
+            Some(kind) => Architecture::of(kind).ok_or_else(|| {
+                let known = ALL
+                    .map(|other| format!("{:?}", other.model_type))
+                    .join(", ");
+                check.refuse("model_type", format!("is {kind:?}; {known} are supported"))
+            })?,
+        };
+        for &field in architecture.stated {
+            let absent = match field {
+                "head_dim" => self.head_dim.is_none(),
+                _ => self.num_key_value_heads.is_none(),
+            };
+            if absent {
+                let problem = format!(
+                    "is absent, and {} has a default of its own for it; state it",
+                    architecture.class
+                );
+                return Err(check.refuse(field, problem));
+            }
+        }
+        Ok(architecture)
+    }
+
+    /// Positions that attention reaches back, by the rules of the architecture.
+    fn window(
+        &self,
+        architecture: &Architecture,
+        check: &Check<'_>,
+    ) -> Result<Option<usize>, SourceError> {
+        let limited = |kind: &&String| kind.as_str() != "full_attention";
+        if let Some(kind) = self.layer_types.iter().flatten().find(limited) {
+            let problem = format!("holds {kind:?}; \"full_attention\" is supported");
+            return Err(check.refuse("layer_types", problem));
+        }
+        match (architecture.window, self.sliding_window) {
+            (Window::EveryLayer, Some(window)) => {
+                let window = check.within("sliding_window", window, MOST_CONTEXT)?;
+                Ok(Some(window))
+            }
+            (Window::Refused, _) if self.use_sliding_window == Some(true) => {
+                let problem = "is true, which llama.cpp does not do for this architecture; turn it off if the texts \
+                               stay within the window";
+                Err(check.refuse("use_sliding_window", problem.into()))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Refuses settings that would make another network than the one that is exported.
     fn refuse_other_networks(&self, check: &Check<'_>) -> Result<(), SourceError> {
-        if let Some(kind) = self.model_type.as_deref().filter(|kind| *kind != "llama") {
-            return Err(check.refuse("model_type", format!("is {kind:?}; \"llama\" is supported")));
-        }
         if let Some(act) = self.hidden_act.as_deref().filter(|act| *act != "silu") {
             return Err(check.refuse("hidden_act", format!("is {act:?}; \"silu\" is supported")));
         }

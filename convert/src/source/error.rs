@@ -78,9 +78,11 @@ pub enum SourceError {
     },
     /// A tensor that the architecture does not have: dropping it would change what the model computes.
     #[error(
-        "the weights hold a tensor {name:?} that the Llama architecture does not have; it cannot be dropped silently"
+        "the weights hold a tensor {name:?} that the architecture {architecture} does not have; it cannot be dropped silently"
     )]
     UnexpectedTensor {
+        /// `model_type` of `config.json`.
+        architecture: &'static str,
         /// The tensor.
         name: String,
     },

@@ -2,21 +2,24 @@
 //!
 //! | file | holds | module |
 //! |---|---|---|
-//! | `config.json` | Hugging Face `LlamaConfig` | [`config`] |
+//! | `config.json` | Hugging Face configuration of an [architecture](crate::architecture) | [`config`] |
 //! | `tokenizer.json` | Hugging Face `tokenizers`, byte-level BPE | [`tokenizer`] |
 //! | `model.safetensors` | weights in F32, F16 or BF16 | [`weights`] |
+//! | `model.safetensors.index.json` | where that is absent: the files that the weights are spread over | [`shards`] |
 //! | `stride.json` (optional) | prompt layout, capacities, model card | [`policy`] |
 
 pub mod config;
 mod error;
 mod file;
 pub mod policy;
+pub mod shards;
 pub mod tokenizer;
 pub mod weights;
 
 pub use config::ModelConfig;
 pub use error::{SourceError, TokenizerProblem};
 pub use policy::PolicyCard;
+pub use shards::ShardIndex;
 pub use tokenizer::Tokenizer;
 pub use weights::{WeightEntry, WeightType, Weights};
 
@@ -28,7 +31,7 @@ use stride_firmware_config::frame::Marker;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     /// Name inside the checkpoint directory.
-    pub file: &'static str,
+    pub file: String,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
 }
@@ -60,7 +63,10 @@ impl Checkpoint {
             let path = directory.join(name);
             let bytes = file::read(&path, most)?;
             let sha256 = file::sha256(&bytes);
-            provenance.push(Provenance { file: name, sha256 });
+            provenance.push(Provenance {
+                file: String::from(name),
+                sha256,
+            });
             Ok((path, bytes))
         };
         let (path, bytes) = text(config::FILE, config::MOST_BYTES)?;
@@ -74,12 +80,7 @@ impl Checkpoint {
             None
         };
         check_ends(directory, &config)?;
-        let path = directory.join(weights::FILE);
-        let weights = Weights::open(&path)?;
-        provenance.push(Provenance {
-            file: weights::FILE,
-            sha256: file::sha256_of(&path)?,
-        });
+        let weights = open_weights(directory, &mut provenance)?;
         Ok(Self {
             config,
             tokenizer,
@@ -88,6 +89,37 @@ impl Checkpoint {
             provenance,
         })
     }
+}
+
+/// One file where there is one, as transformers prefers it; else the files of the index.
+fn open_weights(
+    directory: &Path,
+    provenance: &mut Vec<Provenance>,
+) -> Result<Weights, SourceError> {
+    let whole = directory.join(weights::FILE);
+    let path = directory.join(shards::FILE);
+    if whole.exists() || !path.exists() {
+        let weights = Weights::open(&whole)?;
+        provenance.push(Provenance {
+            file: weights::FILE.to_owned(),
+            sha256: file::sha256_of(&whole)?,
+        });
+        return Ok(weights);
+    }
+    let bytes = file::read(&path, shards::MOST_BYTES)?;
+    let index = ShardIndex::parse(&path, &bytes)?;
+    let weights = Weights::open_shards(directory, &index)?;
+    provenance.push(Provenance {
+        file: shards::FILE.to_owned(),
+        sha256: file::sha256(&bytes),
+    });
+    for file in index.files() {
+        provenance.push(Provenance {
+            file: file.to_owned(),
+            sha256: file::sha256_of(&directory.join(file))?,
+        });
+    }
+    Ok(weights)
 }
 
 /// The ids that begin and end a text are those of the markers, where `config.json` names them.

@@ -1,4 +1,4 @@
-//! `model.safetensors`, memory-mapped.
+//! `model.safetensors`, or the files of an index, memory-mapped.
 //!
 //! The crate `safetensors` checks that the header is bounded JSON and that the tensors tile the file without gap or
 //! overlap and have the bytes their shapes need. What remains is to refuse types that are not read.
@@ -12,7 +12,7 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
-use super::SourceError;
+use super::{ShardIndex, SourceError};
 use crate::map::MappedFile;
 
 /// Name in the checkpoint directory.
@@ -66,20 +66,21 @@ impl fmt::Display for WeightType {
     }
 }
 
-/// One tensor of the file.
+/// One tensor.
 #[derive(Debug, Clone)]
 pub struct WeightEntry {
     /// How it is stored.
     pub kind: WeightType,
     /// Rows first.
     pub shape: Vec<usize>,
+    file: usize,
     place: Range<usize>,
 }
 
 /// The weights of a checkpoint. Nothing is read until it is asked for.
 #[derive(Debug)]
 pub struct Weights {
-    file: MappedFile,
+    files: Vec<MappedFile>,
     entries: BTreeMap<String, WeightEntry>,
 }
 
@@ -90,19 +91,51 @@ impl Weights {
     ///
     /// When the file cannot be mapped, its header does not hold together, or a type is not read.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
+        let mut weights = Self {
+            files: Vec::new(),
+            entries: BTreeMap::new(),
+        };
+        let entries = weights.map(path)?;
+        weights.entries.extend(entries);
+        Ok(weights)
+    }
+
+    /// Maps the files that `index`, of the same folder, names.
+    ///
+    /// # Errors
+    ///
+    /// As [`Weights::open`], and when a file holds other tensors than the index says.
+    pub fn open_shards(directory: &Path, index: &ShardIndex) -> Result<Self, SourceError> {
+        let mut weights = Self {
+            files: Vec::new(),
+            entries: BTreeMap::new(),
+        };
+        for file in index.files() {
+            for (name, entry) in weights.map(&directory.join(file))? {
+                index.expect(&name, file)?;
+                weights.entries.insert(name, entry);
+            }
+        }
+        index.check_complete(|name| weights.entries.contains_key(name))?;
+        Ok(weights)
+    }
+
+    /// Maps one more file and returns its tensors.
+    fn map(&mut self, path: &Path) -> Result<Vec<(String, WeightEntry)>, SourceError> {
         let failed = |source| SourceError::Read {
             path: path.to_owned(),
             source,
         };
-        let file = MappedFile::open(path).map_err(failed)?;
-        check_header(path, file.bytes())?;
+        let map = MappedFile::open(path).map_err(failed)?;
+        check_header(path, map.bytes())?;
         let invalid = |source| SourceError::Safetensors {
             path: path.to_owned(),
             source,
         };
-        let (header, metadata) = SafeTensors::read_metadata(file.bytes()).map_err(invalid)?;
+        let (header, metadata) = SafeTensors::read_metadata(map.bytes()).map_err(invalid)?;
         let data = 8 + header;
-        let mut entries = BTreeMap::new();
+        let file = self.files.len();
+        let mut entries = Vec::new();
         for (name, info) in metadata.tensors() {
             let kind = match info.dtype {
                 Dtype::F32 => WeightType::F32,
@@ -116,11 +149,16 @@ impl Weights {
                     });
                 }
             };
-            let place = data + info.data_offsets.0..data + info.data_offsets.1;
-            let shape = info.shape.clone();
-            entries.insert(name, WeightEntry { kind, shape, place });
+            let entry = WeightEntry {
+                kind,
+                shape: info.shape.clone(),
+                file,
+                place: data + info.data_offsets.0..data + info.data_offsets.1,
+            };
+            entries.push((name, entry));
         }
-        Ok(Self { file, entries })
+        self.files.push(map);
+        Ok(entries)
     }
 
     /// The tensor called `name`.
@@ -136,15 +174,15 @@ impl Weights {
             .map(|(name, entry)| (name.as_str(), entry))
     }
 
-    /// The stored bytes of a tensor of this file.
+    /// The stored bytes of a tensor of this checkpoint.
     #[must_use]
     pub fn bytes(&self, entry: &WeightEntry) -> &[u8] {
-        &self.file.bytes()[entry.place.clone()]
+        &self.files[entry.file].bytes()[entry.place.clone()]
     }
 
     /// Lets go of the memory that reading a tensor took.
     pub fn release(&self, entry: &WeightEntry) {
-        self.file.release(&entry.place);
+        self.files[entry.file].release(&entry.place);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use assert_cmd::Command;
 use serde_json::Value;
+use stride_convert::architecture::MISTRAL;
+use stride_convert::fixtures::RandomModel;
 
 use crate::support::{Folder, assert_says};
 
@@ -153,4 +155,19 @@ fn a_file_without_a_card_says_so() {
     let (code, _, stderr) = run(&["card", &output]);
     assert_eq!(code, 1);
     assert_says(&stderr, &["no model card"]);
+}
+
+#[test]
+fn a_window_that_llama_cpp_does_not_keep_is_a_warning() {
+    let mut model = RandomModel::default();
+    model.config.architecture = &MISTRAL;
+    model.config.window = Some(512);
+    let folder = Folder::of(&model);
+    let (source, output) = (
+        folder.path().display().to_string(),
+        folder.file("policy.gguf").display().to_string(),
+    );
+    let (code, _, stderr) = run(&["export", &source, "-o", &output]);
+    assert_eq!(code, 0);
+    assert_says(&stderr, &["warning", "512 positions"]);
 }

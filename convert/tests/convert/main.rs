@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod architectures;
 mod command_line;
 mod container_refusals;
 mod cross_check;

@@ -135,6 +135,7 @@ prop_compose! {
             },
             weights,
             merges,
+            shards: 1,
         }
     }
 }
