@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let every: usize = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let mut session = Session::open()?;
     let transcripts = Transcripts::open(Path::new(&transcripts))?.step_by(every.max(1));
-    let replayed = Replay::new(&mut session).with_kept(40).run(transcripts)?;
+    let replayed = Replay::new(&mut session).with_kept(1000).run(transcripts)?;
     for mismatch in &replayed.first {
         let action = mismatch.step.as_ref().map_or("at the start", |s| &s.1);
         println!(

@@ -17,11 +17,12 @@ const LONGEST_ACTION: usize = 1 << 10;
 pub struct Settings {
     /// What is started.
     pub launch: Launch,
-    /// Until it listens. 60 s by default.
+    /// Until it listens. 120 s by default.
     pub start_limit: Duration,
-    /// For a call. 30 s by default; a step takes 5 to 40 ms, a list of valid actions up to 0.6 s.
+    /// For a call. 120 s by default: a step takes 5 to 40 ms and a list of valid actions up to 0.6 s, yet on a machine that
+    /// left it a tenth of a core, one step has been seen to take more than 30 s.
     pub call_limit: Duration,
-    /// For loading an episode together with its gold path, which the simulator searches for. 120 s by default; it takes
+    /// For loading an episode together with its gold path, which the simulator searches for. 300 s by default; it takes
     /// up to 12 s.
     pub gold_limit: Duration,
     /// The simulator's simplifications, separated by commas. None by default, as in the paper's protocol.
@@ -55,9 +56,9 @@ impl Settings {
     pub fn new(launch: Launch) -> Self {
         Self {
             launch,
-            start_limit: Duration::from_secs(60),
-            call_limit: Duration::from_secs(30),
-            gold_limit: Duration::from_secs(120),
+            start_limit: Duration::from_secs(120),
+            call_limit: Duration::from_secs(120),
+            gold_limit: Duration::from_secs(300),
             simplifications: String::new(),
         }
     }

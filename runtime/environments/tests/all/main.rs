@@ -10,4 +10,8 @@ mod household;
 #[cfg(test)]
 mod random_input;
 #[cfg(test)]
+mod scienceworld;
+#[cfg(test)]
+mod scienceworld_gateway;
+#[cfg(test)]
 mod transcripts;
