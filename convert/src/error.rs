@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::gguf::{ReadError, TensorType, WriteError};
+use crate::quantize::TypeChoiceError;
 use crate::source::SourceError;
 
 /// A conversion or inspection that failed. Nothing is left behind under the output's name.
@@ -12,6 +13,9 @@ pub enum Error {
     /// The checkpoint is refused.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// An override that matches nothing.
+    #[error(transparent)]
+    Types(#[from] TypeChoiceError),
     /// A weight does not fit the type that was asked for.
     #[error("tensor {name:?}: weight {index} is {value}, too large for {kind}; export as f32")]
     OutOfRange {

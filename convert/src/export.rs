@@ -11,7 +11,7 @@ use crate::gguf::{self, GgufWriter, TensorInfo, TensorType};
 use crate::metadata;
 use crate::output::{create_beside, exists, publish};
 use crate::plan::{self, PlannedTensor};
-use crate::quantize::{self, Recipe, RowError};
+use crate::quantize::{self, Recipe, RowError, TypeChoice};
 use crate::report::{Deviation, Report, TensorReport};
 use crate::source::{Checkpoint, SourceError};
 
@@ -42,16 +42,19 @@ pub struct Progress<'a> {
 ///
 /// # Errors
 ///
-/// When the parts of the checkpoint contradict each other; see [`plan::tensors`].
-pub fn preview(checkpoint: &Checkpoint, recipe: Recipe) -> Result<Report, Error> {
-    let planned = plan::tensors(checkpoint, recipe)?;
+/// When the parts of the checkpoint contradict each other (see [`plan::tensors`]), or an override matches no matrix.
+pub fn preview(checkpoint: &Checkpoint, types: &TypeChoice) -> Result<Report, Error> {
+    let planned = plan::tensors(checkpoint, types)?;
+    let matrices = planned.iter().filter(|tensor| !tensor.vector);
+    let matrices: Vec<&str> = matrices.map(|tensor| tensor.target.as_str()).collect();
+    types.check_used(&matrices)?;
     let infos: Vec<TensorInfo> = planned.iter().map(PlannedTensor::info).collect();
     let refused = |source| Error::Write {
         path: PathBuf::from("the GGUF"),
         source,
     };
     let file_bytes =
-        gguf::file_bytes(&metadata::of(checkpoint, recipe), &infos).map_err(refused)?;
+        gguf::file_bytes(&metadata::of(checkpoint, types.recipe), &infos).map_err(refused)?;
     let tensors = planned
         .iter()
         .zip(&infos)
@@ -81,15 +84,31 @@ pub fn export(
     checkpoint: &Checkpoint,
     output: &Path,
     options: Options,
+    observe: impl FnMut(Progress<'_>),
+) -> Result<Report, Error> {
+    let types = TypeChoice::from(options.recipe);
+    export_as(checkpoint, output, &types, options.replace, observe)
+}
+
+/// [`export`] with overrides for single tensors.
+///
+/// # Errors
+///
+/// As [`export`], and when an override matches no matrix.
+pub fn export_as(
+    checkpoint: &Checkpoint,
+    output: &Path,
+    types: &TypeChoice,
+    replace: bool,
     mut observe: impl FnMut(Progress<'_>),
 ) -> Result<Report, Error> {
-    if !options.replace && output.exists() {
+    if !replace && output.exists() {
         return Err(exists(output));
     }
-    let mut report = preview(checkpoint, options.recipe)?;
-    let planned = plan::tensors(checkpoint, options.recipe)?;
+    let mut report = preview(checkpoint, types)?;
+    let planned = plan::tensors(checkpoint, types)?;
     let infos: Vec<TensorInfo> = planned.iter().map(PlannedTensor::info).collect();
-    let metadata = metadata::of(checkpoint, options.recipe);
+    let metadata = metadata::of(checkpoint, types.recipe);
     let refused = |source| Error::Write {
         path: output.to_owned(),
         source,
@@ -122,7 +141,7 @@ pub fn export(
         line.deviation = Some(deviation);
     }
     drop(writer.finish().map_err(refused)?);
-    publish(beside, output, options.replace, &metadata, &infos)?;
+    publish(beside, output, replace, &metadata, &infos)?;
     observe(Progress {
         tensor: "",
         done,

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use stride_convert::export::{self, Options};
+use stride_convert::export;
 use stride_convert::inspect::{self, Page};
-use stride_convert::quantize::Recipe;
+use stride_convert::quantize::{Recipe, TypeChoice, TypeOverride};
 use stride_convert::report::{Report, TensorReport};
 use stride_convert::source::Checkpoint;
 
@@ -34,10 +34,14 @@ enum Command {
         /// The file to write.
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
-        /// Type of the matrices. Norms stay f32; rows that do not divide into blocks of 32 become f16;
-        /// under q4_0 the matrix that makes the logits becomes q8_0.
-        #[arg(short, long = "type", value_enum, default_value = "q8_0")]
-        kind: Kind,
+        /// Type of the matrices: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 or q4_0. Vectors stay f32; rows that do not
+        /// divide into blocks of 32 become f16; below q8_0 the matrix that makes the logits becomes q8_0.
+        #[arg(short, long = "type", value_name = "TYPE", default_value_t = Recipe::Q8_0)]
+        recipe: Recipe,
+        /// Another type for the matrices whose GGUF name matches a regular expression anywhere, for example
+        /// ffn_down=q8_0; may stand several times, the first that matches wins.
+        #[arg(long = "tensor-type", value_name = "PATTERN=TYPE")]
+        overrides: Vec<TypeOverride>,
         /// Replace the file if it exists.
         #[arg(long)]
         force: bool,
@@ -64,28 +68,6 @@ enum Command {
         /// The file.
         file: PathBuf,
     },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Kind {
-    F32,
-    F16,
-    #[value(name = "q8_0")]
-    Q8,
-    #[value(name = "q4_0")]
-    Q4,
-}
-
-impl From<Kind> for Recipe {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::F32 => Self::F32,
-            Kind::F16 => Self::F16,
-            Kind::Q8 => Self::Q8_0,
-            Kind::Q4 => Self::Q4_0,
-        }
-    }
 }
 
 fn main() -> ExitCode {
@@ -115,12 +97,13 @@ fn run(command: Command) -> Result<String> {
         Command::Export {
             directory,
             output,
-            kind,
+            recipe,
+            overrides,
             force,
             dry_run,
             verbose,
         } => {
-            let recipe = Recipe::from(kind);
+            let types = TypeChoice { recipe, overrides };
             let checkpoint = Checkpoint::open(&directory)
                 .with_context(|| format!("cannot convert {}", directory.display()))?;
             if checkpoint.policy.is_none() {
@@ -137,13 +120,9 @@ fn run(command: Command) -> Result<String> {
                 );
             }
             let report = if dry_run {
-                export::preview(&checkpoint, recipe)?
+                export::preview(&checkpoint, &types)?
             } else {
-                let options = Options {
-                    recipe,
-                    replace: force,
-                };
-                convert(&checkpoint, &output, options)?
+                convert(&checkpoint, &output, &types, force)?
             };
             let done = if dry_run { "would write" } else { "wrote" };
             let headline = format!(
@@ -186,7 +165,8 @@ fn run(command: Command) -> Result<String> {
 fn convert(
     checkpoint: &Checkpoint,
     output: &std::path::Path,
-    options: Options,
+    types: &TypeChoice,
+    replace: bool,
 ) -> Result<Report, stride_convert::Error> {
     let style = ProgressStyle::with_template(
         "{bar:30} {percent:>3}% {human_pos}/{human_len} weights, {eta} left  {msg}",
@@ -195,7 +175,7 @@ fn convert(
     if let Ok(style) = style {
         bar.set_style(style);
     }
-    let report = export::export(checkpoint, output, options, |progress| {
+    let report = export::export_as(checkpoint, output, types, replace, |progress| {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
         bar.set_message(progress.tensor.to_owned());

@@ -2,7 +2,7 @@
 
 use crate::architecture::{COMPUTED_SUFFIX, RowOrder, TensorRule};
 use crate::gguf::{TensorInfo, TensorType};
-use crate::quantize::{Recipe, TensorRole};
+use crate::quantize::{TensorRole, TypeChoice};
 use crate::source::{Checkpoint, ModelConfig, SourceError, WeightEntry, Weights};
 
 /// One tensor to write.
@@ -48,13 +48,16 @@ impl PlannedTensor {
     }
 }
 
-/// All tensors of `checkpoint` under `recipe`, in the order of the file.
+/// All tensors of `checkpoint` under `types`, in the order of the file.
 ///
 /// # Errors
 ///
 /// When a tensor is missing, has another shape than the configuration gives it, or is unknown to the architecture,
 /// and when the tokenizer has more tokens than the embedding has rows.
-pub fn tensors(checkpoint: &Checkpoint, recipe: Recipe) -> Result<Vec<PlannedTensor>, SourceError> {
+pub fn tensors(
+    checkpoint: &Checkpoint,
+    types: &TypeChoice,
+) -> Result<Vec<PlannedTensor>, SourceError> {
     let config = &checkpoint.config;
     let tokens = checkpoint.tokenizer.tokens.len();
     if tokens > config.vocab {
@@ -68,7 +71,7 @@ pub fn tensors(checkpoint: &Checkpoint, recipe: Recipe) -> Result<Vec<PlannedTen
     }
     let mut planned = Vec::new();
     let mut add = |rule: &TensorRule, layer: usize| -> Result<(), SourceError> {
-        planned.push(plan(rule, layer, config, &checkpoint.weights, recipe)?);
+        planned.push(plan(rule, layer, config, &checkpoint.weights, types)?);
         Ok(())
     };
     add(&embedding, 0)?;
@@ -90,7 +93,7 @@ fn plan(
     layer: usize,
     config: &ModelConfig,
     weights: &Weights,
-    recipe: Recipe,
+    types: &TypeChoice,
 ) -> Result<PlannedTensor, SourceError> {
     let layer = layer.to_string();
     let name = rule.source.replace("{}", &layer);
@@ -110,14 +113,15 @@ fn plan(
         // The table has vectors and matrices only.
         _ => (1, expected.iter().product()),
     };
+    let target = rule.target.replace("{}", &layer);
     Ok(PlannedTensor {
-        target: rule.target.replace("{}", &layer),
+        kind: types.tensor_type(&target, rule.role, columns as u64),
+        target,
         source: name,
         rows,
         columns,
         vector: expected.len() == 1,
         order: rule.order,
-        kind: recipe.tensor_type(rule.role, columns as u64),
         entry: entry.clone(),
     })
 }

@@ -14,13 +14,7 @@ pub const BYTES: usize = 2 + BLOCK / 2;
 /// Stores a block, or `None` when its scale is beyond binary16.
 #[must_use]
 pub fn encode(block: &[f32; BLOCK]) -> Option<[u8; BYTES]> {
-    let mut extreme = 0.0_f32;
-    for &x in block {
-        if extreme.abs() < x.abs() {
-            extreme = x;
-        }
-    }
-    let d = extreme / -8.0;
+    let d = super::extreme(block) / -8.0;
     let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
     let level = |x: f32| ((x * inverse + 8.5) as i8).min(15).cast_unsigned();
     let mut stored = [0; BYTES];

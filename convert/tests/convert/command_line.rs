@@ -171,3 +171,26 @@ fn a_window_that_llama_cpp_does_not_keep_is_a_warning() {
     assert_eq!(code, 0);
     assert_says(&stderr, &["warning", "512 positions"]);
 }
+
+#[test]
+fn single_tensors_get_another_type() {
+    let Paths {
+        folder: _folder,
+        source,
+        output,
+    } = paths();
+    let export = ["export", &source, "-o", &output, "--type", "Q5_0"];
+    let (code, ..) = run(&[&export[..], &["--tensor-type", "ffn_down=bf16"]].concat());
+    assert_eq!(code, 0);
+    let (_, stdout, _) = run(&["inspect", &output, "--json"]);
+    let json: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(json["types"]["BF16"], 2);
+    assert_eq!(json["types"]["Q5_0"], 12);
+    assert_eq!(json["metadata"]["general.file_type"], 8);
+    let (code, _, stderr) = run(&[&export[..], &["--force", "--tensor-type", "fnn=q8_0"]].concat());
+    assert_eq!(code, 1);
+    assert_says(&stderr, &["fnn", "matches no matrix"]);
+    let (code, _, stderr) = run(&[&export[..], &["--tensor-type", "ffn"]].concat());
+    assert_eq!(code, 2);
+    assert_says(&stderr, &["PATTERN=TYPE"]);
+}

@@ -11,3 +11,4 @@ mod round_trip;
 mod source_refusals;
 mod support;
 mod tokenizer_refusals;
+mod types;

@@ -18,6 +18,12 @@ fn relative_bound(kind: TensorType) -> f32 {
         TensorType::Q8_0 => 0.5 / 127.0 + 1.0 / 2048.0,
         // One whole step of eight, and the scale's own rounding.
         TensorType::Q4_0 => 1.0 / 8.0 + 1.0 / 2048.0,
+        // Half a unit in the last of 8 binary places.
+        TensorType::BF16 => 1.0 / 256.0,
+        TensorType::Q5_0 => 1.0 / 16.0 + 1.0 / 2048.0,
+        // Half a step of twice the largest weight, and the rounding of scale and minimum.
+        TensorType::Q4_1 => 1.0 / 15.0 + 3.0 / 2048.0,
+        TensorType::Q5_1 => 1.0 / 31.0 + 3.0 / 2048.0,
         other => panic!("{other} is not written"),
     }
 }
