@@ -1,7 +1,7 @@
 //! `Q5_0`: 32 weights as one binary16 scale and 32 five-bit numbers (`quantize_row_q5_0_ref` in `ggml-quants.c`).
 //!
 //! `m` is the weight of the largest absolute value, with its sign, `d = m / -16`, `q = min(31, trunc(x / d + 16.5))`;
-//! a weight reads as `d * (q - 16)`. [`five_bits`](super::five_bits) says where the bits lie.
+//! a weight reads as `d * (q - 16)`. The file `five_bits.rs` says where the bits lie.
 
 use half::f16;
 

@@ -2,7 +2,7 @@
 //! `ggml-quants.c`).
 //!
 //! `d = (max - min) / 31`, `q = trunc((x - min) / d + 0.5)`; a weight reads as `d * q + min`.
-//! [`five_bits`](super::five_bits) says where the bits lie.
+//! The file `five_bits.rs` says where the bits lie.
 
 use half::f16;
 
