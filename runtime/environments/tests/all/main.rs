@@ -14,4 +14,6 @@ mod scienceworld;
 #[cfg(test)]
 mod scienceworld_gateway;
 #[cfg(test)]
+mod scienceworld_views;
+#[cfg(test)]
 mod transcripts;

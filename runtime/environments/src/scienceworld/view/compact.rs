@@ -2,7 +2,8 @@
 
 use super::{Door, Thing, View};
 
-/// As in the simulator's own descriptions: what is nested deeper is dropped, so that a hostile line cannot exhaust the stack.
+/// Lists nested deeper than this are read as empty, so that a hostile line cannot exhaust the stack. A view of the simulator
+/// nests less deep, see [`super::raw`].
 const DEPTH: usize = 16;
 
 /// Stages of life that may follow a plant's name.

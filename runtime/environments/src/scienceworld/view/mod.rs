@@ -50,6 +50,12 @@ impl Thing {
         self.contents.as_deref().unwrap_or_default()
     }
 
+    /// Whether it has a door, and that is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.open == Some(false)
+    }
+
     /// Whether it is switched on.
     #[must_use]
     pub fn is_on(&self) -> bool {
@@ -122,7 +128,8 @@ impl View {
         raw::view(feedback, look, inventory)
     }
 
-    /// Reads a view's own line. What is not of that form becomes feedback.
+    /// Reads a view's own line, and so undoes [`fmt::Display`] for any view whose names are free of the view's separators. What
+    /// is not of that form becomes feedback.
     #[must_use]
     pub fn read(observation: &str) -> Self {
         compact::view(observation)
@@ -201,7 +208,7 @@ fn list(f: &mut fmt::Formatter<'_>, things: &[Thing], separator: &str) -> fmt::R
     Ok(())
 }
 
-/// The observation text of one step.
+/// The observation text of one step, at most [`stride_firmware_config::capacity::OBSERVATION`] bytes long.
 #[must_use]
 pub fn compose(feedback: &str, look: &str, inventory: &str) -> String {
     budget::fit(View::of(feedback, look, inventory))
@@ -217,6 +224,8 @@ pub fn task(description: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const LOOK: &str = "This room is called the kitchen. In it, you see: \n\tthe agent\n\ta substance called air\n\ta chair. On the \
@@ -274,5 +283,135 @@ mod tests {
             ":  | doors:  | holding: nothing"
         );
         assert_eq!(task("Your task is to boil  water."), "boil water.");
+    }
+
+    /// A name as the simulator has them: words, perhaps a number, none of which is a state.
+    fn name() -> impl Strategy<Value = String> {
+        "[a-z]{3,8}( [a-z]{3,8}){0,2}( [0-9])?".prop_filter(
+            "a state, or the empty inventory",
+            |name| {
+                let mut words = name.split(' ');
+                let last = words.next_back();
+                let states = ["open", "closed", "seedling", "adult", "reproducing", "dead"];
+                !last.is_some_and(|last| states.contains(&last)) && name != "nothing"
+            },
+        )
+    }
+
+    fn thing() -> impl Strategy<Value = Thing> {
+        let state = prop::option::of(prop::sample::select(vec!["on", "off", "adult", "dead"]));
+        let leaf =
+            (name(), state.clone(), any::<Option<bool>>()).prop_map(|(name, state, open)| Thing {
+                name,
+                state: state.map(str::to_owned),
+                open,
+                contents: None,
+            });
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            let contents = prop::collection::vec(inner, 0..4);
+            (name(), state.clone(), any::<Option<bool>>(), contents).prop_map(
+                |(name, state, open, contents)| Thing {
+                    name,
+                    state: state.map(str::to_owned),
+                    open,
+                    contents: Some(contents),
+                },
+            )
+        })
+    }
+
+    fn view() -> impl Strategy<Value = View> {
+        let door = (name(), any::<bool>()).prop_map(|(to, open)| Door { to, open });
+        let things = || prop::collection::vec(thing(), 0..6);
+        let doors = prop::collection::vec(door, 0..5);
+        let feedback = "([A-Z][a-z ]{0,20}[a-z]\\.)?";
+        (feedback, name(), things(), doors, things()).prop_map(
+            |(feedback, room, things, doors, holding)| View {
+                feedback,
+                room,
+                things,
+                doors,
+                holding,
+            },
+        )
+    }
+
+    /// Pieces of both forms, so that random texts reach the parsers' corners.
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            any::<char>().prop_map(String::from),
+            prop::sample::select(vec![
+                "This room is called the ",
+                "In it, you see: ",
+                "\n\t",
+                "a ",
+                "agent",
+                ", which is ",
+                "turned on",
+                "open",
+                ", currently reading a temperature of ",
+                " degrees celsius",
+                ". The ",
+                " door is ",
+                ". In the ",
+                ". On the ",
+                " is: ",
+                " you see: ",
+                "(containing ",
+                ")",
+                ", ",
+                "nothing",
+                " in the ",
+                " stage",
+                ".",
+                "A door to the ",
+                " (that is ",
+                ". its anode is connected",
+                "substance called ",
+                " | ",
+                "doors:",
+                "holding:",
+                "[",
+                "]",
+                ";",
+                ":",
+            ])
+            .prop_map(str::to_owned),
+        ];
+        prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_view_is_read_back(view in view()) {
+            prop_assert_eq!(View::read(&view.to_string()), view);
+        }
+
+        #[test]
+        fn any_text_is_read(feedback in pieces(), look in pieces(), inventory in pieces()) {
+            for text in [&feedback, &look, &inventory] {
+                let view = View::read(text);
+                // What was read once is a view, or a feedback without one.
+                prop_assert!(view.everything().all(|thing| !thing.name.is_empty()));
+            }
+            let text = compose(&feedback, &look, &inventory);
+            prop_assert!(text.len() <= stride_firmware_config::capacity::OBSERVATION);
+        }
+    }
+
+    #[test]
+    fn nesting_without_end_is_cut_off() {
+        let deep = 200_000;
+        let view = View::read(&format!(
+            "kitchen: {}{} | doors:  | holding: nothing",
+            "box [".repeat(deep),
+            "]".repeat(deep)
+        ));
+        assert!(view.everything().count() < 50);
+        let look = format!(
+            "This room is called the kitchen. In it, you see:\n\ta {}",
+            "box (containing a ".repeat(deep)
+        );
+        assert!(View::of("", &look, "").everything().count() < 50);
     }
 }

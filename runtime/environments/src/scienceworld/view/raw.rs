@@ -6,7 +6,8 @@
 
 use super::{Door, Thing, View};
 
-/// Nested things deeper than this are kept as text: the simulator nests four at most.
+/// Lists nested deeper than this are left out with what follows them, so that a hostile text cannot exhaust the stack. The
+/// simulator nests four.
 const DEPTH: usize = 8;
 
 /// Reads the three texts of one step.

@@ -1,0 +1,71 @@
+//! What an agent is shown of the recorded episodes: every view is read back to the same view, and fits a frame uncut.
+//!
+//! The recorded paths lie outside the repository: `$STRIDE_SHARED`, or `../shared` beside the workspace. Without them the test
+//! says so and passes, except under `CI=true`, where their absence is a failure.
+
+use std::path::{Path, PathBuf};
+
+use stride_environments::scienceworld::Transcripts;
+use stride_environments::scienceworld::view::{View, compose};
+
+fn recorded() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let file = std::env::var_os("STRIDE_SHARED")
+        .map_or(beside, PathBuf::from)
+        .join("scienceworld/expert-train.jsonl.zst");
+    if file.is_file() {
+        return Some(file);
+    }
+    let reason = format!("{} is not there; set STRIDE_SHARED", file.display());
+    let ci = std::env::var("CI").unwrap_or_default();
+    assert!(ci != "true" && ci != "1", "{reason}");
+    println!("skipped: {reason}");
+    None
+}
+
+/// Only the list of choices that an ambiguous request offers is ever longer than a frame gives to feedback; a number answers it,
+/// and the first ones are kept.
+#[test]
+fn every_recorded_step_is_read_back_and_fits() {
+    let Some(file) = recorded() else { return };
+    let (mut steps, mut longest, mut cut) = (0_u32, 0, 0_u32);
+    for transcript in Transcripts::open(&file).unwrap() {
+        let transcript = transcript.unwrap();
+        let initial = &transcript.initial;
+        let shown = std::iter::once((&initial.observation, &initial.look, &initial.inventory))
+            .chain(
+                transcript
+                    .steps
+                    .iter()
+                    .map(|step| (&step.observation, &step.look, &step.inventory)),
+            );
+        for (feedback, look, inventory) in shown {
+            let view = View::of(feedback, look, inventory);
+            let text = view.to_string();
+            let whereabouts = format!("{} {}: {text}", transcript.task, transcript.variation);
+            assert_eq!(View::read(&text), view, "{whereabouts}");
+            assert!(
+                !view.room.is_empty() && !view.doors.is_empty(),
+                "{whereabouts}"
+            );
+            let composed = compose(feedback, look, inventory);
+            longest = longest.max(composed.len());
+            steps += 1;
+            if composed == text {
+                continue;
+            }
+            cut += 1;
+            assert!(
+                view.feedback.starts_with("Ambiguous request: "),
+                "cut: {whereabouts}"
+            );
+            let mut kept = View::read(&composed);
+            let start = kept.feedback.strip_suffix("...").unwrap();
+            assert!(view.feedback.starts_with(start), "{whereabouts}");
+            kept.feedback.clone_from(&view.feedback);
+            assert_eq!(kept, view, "more than the feedback is cut");
+        }
+    }
+    println!("{steps} views, the longest of {longest} bytes, {cut} with a shorter feedback");
+    assert!(steps > 30_000 && cut < steps / 50, "{cut} of {steps}");
+}
