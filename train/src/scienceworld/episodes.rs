@@ -54,6 +54,9 @@ impl Episodes {
     ///
     /// # Errors
     /// When the simulator fails twice on the episode, or a frame cannot be labelled.
+    ///
+    /// # Panics
+    /// When `index` is not below [`Self::len`].
     pub fn play(&self, index: usize, options: &DemoOptions) -> Result<Played, DemoError> {
         let id = self.ids[index];
         // A JVM that died costs a second attempt, not the whole job.
@@ -106,6 +109,7 @@ impl Episodes {
         let noisy = self.balance.div_ceil(siblings.max(1)).saturating_sub(1);
         let mut demos = vec![demos::expert_episode(game, world, &Expert, limit)?];
         for copy in 0..options.noisy.max(noisy) {
+            // As in the household worlds: a thousand seeds for each game.
             let seed = options.seed.wrapping_add(index as u64 * 1000 + copy);
             let rng = ChaCha8Rng::seed_from_u64(seed);
             let mut noisy = NoisyExpert::new(options.rates, rng);

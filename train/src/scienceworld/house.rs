@@ -1,31 +1,44 @@
-//! The house of ScienceWorld: ten rooms whose doors are the same in every variation.
+//! The house of ScienceWorld: ten rooms whose doors are the same in every training variation.
+
+/// The room of the fridge, the oven, the sink and the cupboard with the metal pot.
+pub const KITCHEN: &str = "kitchen";
+/// The room of the paints.
+pub const ART_STUDIO: &str = "art studio";
+/// The room of batteries, wires and light bulbs.
+pub const WORKSHOP: &str = "workshop";
+/// The room of flower pots and bees.
+pub const GREENHOUSE: &str = "greenhouse";
+/// Where the animals, the fountain, the sun and the wind are.
+pub const OUTSIDE: &str = "outside";
+/// The room of the blast furnace.
+pub const FOUNDRY: &str = "foundry";
 
 /// Which rooms a door joins, as the training variations show.
 const DOORS: [(&str, &str); 10] = [
-    ("hallway", "kitchen"),
+    ("hallway", KITCHEN),
     ("hallway", "bedroom"),
     ("hallway", "living room"),
-    ("hallway", "art studio"),
-    ("hallway", "workshop"),
-    ("hallway", "greenhouse"),
-    ("kitchen", "bathroom"),
-    ("kitchen", "outside"),
-    ("greenhouse", "outside"),
-    ("outside", "foundry"),
+    ("hallway", ART_STUDIO),
+    ("hallway", WORKSHOP),
+    ("hallway", GREENHOUSE),
+    (KITCHEN, "bathroom"),
+    (KITCHEN, OUTSIDE),
+    (GREENHOUSE, OUTSIDE),
+    (OUTSIDE, FOUNDRY),
 ];
 
 /// All rooms.
 pub const ROOMS: [&str; 10] = [
     "hallway",
-    "kitchen",
+    KITCHEN,
     "bedroom",
     "living room",
-    "art studio",
-    "workshop",
-    "greenhouse",
+    ART_STUDIO,
+    WORKSHOP,
+    GREENHOUSE,
     "bathroom",
-    "outside",
-    "foundry",
+    OUTSIDE,
+    FOUNDRY,
 ];
 
 /// The rooms next to one, in the order of the list of doors.
@@ -65,18 +78,6 @@ pub fn next_room(from: &str, to: &str) -> Option<&'static str> {
     None
 }
 
-/// How many doors lie between two rooms.
-#[must_use]
-pub fn distance(from: &str, to: &str) -> usize {
-    let mut at = from;
-    let mut steps = 0;
-    while let Some(next) = next_room(at, to) {
-        at = next;
-        steps += 1;
-    }
-    steps
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +89,6 @@ mod tests {
         assert_eq!(next_room("hallway", "outside"), Some("kitchen"));
         assert_eq!(next_room("hallway", "hallway"), None);
         assert_eq!(next_room("hallway", "moon"), None);
-        assert_eq!(distance("bedroom", "foundry"), 4);
         for from in ROOMS {
             for to in ROOMS {
                 assert_eq!(next_room(from, to).is_none(), from == to, "{from} {to}");

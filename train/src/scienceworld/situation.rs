@@ -3,6 +3,8 @@
 use stride_environments::scienceworld::view::View;
 use stride_firmware_config::state::Completed;
 
+use super::skill::focus;
+
 /// The frame of one high-level decision.
 #[derive(Debug, Clone)]
 pub struct Situation<'a> {
@@ -10,7 +12,7 @@ pub struct Situation<'a> {
     pub view: View,
     /// The issued subtasks, oldest first; only the last ones are known by name.
     pub completed: &'a Completed,
-    /// Final progress of the last subtask; `None` at the start.
+    /// Final progress of the last subtask; empty before the first.
     pub progress: &'a str,
 }
 
@@ -31,19 +33,10 @@ impl<'a> Situation<'a> {
         self.completed.iter().any(|text| text.starts_with(start))
     }
 
-    /// How many subtasks that start so were issued, as far as names are kept.
-    #[must_use]
-    pub fn times(&self, start: &str) -> usize {
-        self.completed
-            .iter()
-            .filter(|text| text.starts_with(start))
-            .count()
-    }
-
     /// The last subtask.
     #[must_use]
     pub fn last(&self) -> Option<&'a str> {
-        self.completed.iter().last()
+        self.completed.last()
     }
 
     /// Whether the agent stands in this room.
@@ -58,8 +51,27 @@ impl<'a> Situation<'a> {
     pub fn has_focused_on(&self, name: &str) -> bool {
         let start = format!("focus on {name}");
         match self.last() {
-            Some(last) if last.starts_with(&start) => self.progress.starts_with("You focus on "),
+            Some(last) if last.starts_with(&start) => self.progress.starts_with(focus::FOCUSED),
             _ => self.issued(&start),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_focus_that_just_failed_does_not_count() {
+        let mut completed = Completed::new();
+        let has = |completed: &Completed, progress: &str| {
+            Situation::new(View::default(), completed, progress).has_focused_on("soap")
+        };
+        assert!(!has(&completed, "You focus on the soap."), "never issued");
+        completed.push("focus on soap", 8);
+        assert!(has(&completed, "You focus on the soap."));
+        assert!(!has(&completed, "No known action matches that input."));
+        completed.push("go to the kitchen", 8);
+        assert!(has(&completed, "Now in the kitchen."));
     }
 }

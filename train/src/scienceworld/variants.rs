@@ -4,10 +4,10 @@
 //! them by heart; with names drawn anew it must copy them from the frame and compare numbers. An edited frame need not be
 //! one that the simulator would show: the expert is a function of the frame, so its answer is right for any.
 
-use std::collections::BTreeMap;
-
 use rand::Rng;
+use rand::SeedableRng as _;
 use rand::seq::{IndexedRandom, SliceRandom};
+use rand_chacha::ChaCha8Rng;
 use stride_agent::transition::{EndKind, FrameText, Source, Transition};
 
 use super::Expert;
@@ -46,6 +46,21 @@ const SECOND_WORDS: [&str; 16] = [
     "sheet", "powder", "cube", "rod", "bead",
 ];
 
+/// Share of the copies with other temperatures.
+const NEW_NUMBERS: f64 = 0.5;
+
+/// The coldest new temperature, in degrees Celsius.
+const COLDEST: i64 = -100;
+
+/// How many degrees the new temperatures span.
+const DEGREES: u64 = 400;
+
+/// Share of the frames with another room for the aim.
+const NEW_ROOM: f64 = 0.7;
+
+/// Bytes of a name that is too long to be one: what was found is a part of a sentence.
+const LONGEST_NAME: usize = 30;
+
 /// What colours belong to.
 const COLOURED: [&str; 3] = ["box", "wire", "light"];
 
@@ -76,6 +91,20 @@ pub fn vary(transitions: &[Transition], rng: &mut impl Rng) -> Vec<Transition> {
         .collect()
 }
 
+/// `copies` edited copies of every episode of `transitions`, which are in the order of their calls.
+#[must_use]
+pub fn copies(transitions: &[Transition], copies: u32, seed: u64) -> Vec<Transition> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let opens = |t: &Transition| {
+        t.subtask_index == 0 && t.step_index == 0 && matches!(t.state, FrameText::High { .. })
+    };
+    transitions
+        .chunk_by(|_, next| !opens(next))
+        .flat_map(|episode| std::iter::repeat_n(episode, copies as usize))
+        .flat_map(|episode| vary(episode, &mut rng))
+        .collect()
+}
+
 /// What is exchanged.
 #[derive(Debug, Default)]
 struct Edits {
@@ -87,8 +116,8 @@ struct Edits {
     name: Option<(String, String)>,
     /// The room of the aim, and another one.
     room: Option<(String, &'static str)>,
-    /// Temperatures.
-    numbers: Option<BTreeMap<String, String>>,
+    /// Whether temperatures are exchanged.
+    are_numbers_new: bool,
     /// Where new temperatures come from.
     seed: u64,
 }
@@ -110,7 +139,7 @@ impl Edits {
                 .find_map(|t| named_in(&t.state))
                 .map(|old| (old.to_owned(), new_name(old, rng))),
             room: None,
-            numbers: rng.random_bool(0.5).then(BTreeMap::new),
+            are_numbers_new: rng.random_bool(NEW_NUMBERS),
             seed: rng.random(),
         }
     }
@@ -124,11 +153,11 @@ impl Edits {
             }
         };
         self.room = aim
-            .filter(|_| rng.random_bool(0.7))
+            .filter(|_| rng.random_bool(NEW_ROOM))
             .and_then(|aim| Some((aim.to_owned(), *ROOMS.choose(rng)?)));
     }
 
-    fn text(&mut self, text: &str) -> String {
+    fn text(&self, text: &str) -> String {
         let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
         for at in 0..words.len() {
             let (before, word, after) = bare(&words[at]);
@@ -175,22 +204,24 @@ impl Edits {
         }
     }
 
-    fn number(&mut self, word: &str) -> Option<String> {
+    fn number(&self, word: &str) -> Option<String> {
+        if !self.are_numbers_new {
+            return None;
+        }
         let old: f64 = word.parse().ok()?;
-        let numbers = self.numbers.as_mut()?;
-        // One new number for each old one, near enough to each other that both answers of a comparison come up.
+        // The same new number for an old one wherever it stands (a hash), near enough to each other that both answers of a comparison come up.
         let hash = old
             .to_bits()
             .wrapping_add(self.seed)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
             >> 33;
-        let new = i64::try_from(hash % 400).unwrap_or(0) - 100;
-        let new = if word.contains('.') {
+        let new = i64::try_from(hash % DEGREES).unwrap_or(0) + COLDEST;
+        Some(if word.contains('.') {
+            // With a decimal it is a task's limit: in tens, so that limits recur.
             format!("{}.0", new - new % 10)
         } else {
             new.to_string()
-        };
-        Some(numbers.entry(word.to_owned()).or_insert(new).clone())
+        })
     }
 }
 
@@ -205,19 +236,49 @@ fn named_in(state: &FrameText) -> Option<&str> {
             let (_, rest) = task.split_once(before)?;
             rest.split_once(after).map(|(name, _)| name)
         })
-        .filter(|name| *name != "water" && !name.starts_with("unknown") && name.len() < 30)
+        .filter(|name| {
+            *name != "water"
+                && !name.starts_with("unknown")
+                && (1..LONGEST_NAME).contains(&name.len())
+        })
 }
 
-/// One or two words; a plant or animal keeps a short name.
+/// Another name: one or two words. Some words are made up, so that a name must be copied to the last letter; some names begin
+/// as the old one does, so that a part of a name is not mistaken for the whole.
 fn new_name(old: &str, rng: &mut impl Rng) -> String {
-    let first = FIRST_WORDS.choose(rng).copied().unwrap_or(old);
-    match SECOND_WORDS.choose(rng) {
-        Some(second) if old.contains(' ') || rng.random_bool(0.3) => format!("{first} {second}"),
-        _ => first.to_owned(),
+    let first = match rng.random_range(0..4) {
+        0 => FIRST_WORDS
+            .choose(rng)
+            .map_or_else(String::new, |word| (*word).to_owned()),
+        1 => old.split(' ').next().unwrap_or(old).to_owned(),
+        _ => made_up(rng),
+    };
+    match rng.random_range(0..3) {
+        0 => first,
+        1 => format!("{first} {}", made_up(rng)),
+        _ => SECOND_WORDS
+            .choose(rng)
+            .map_or_else(|| first.clone(), |second| format!("{first} {second}")),
     }
 }
 
-/// Replaces whole words only.
+/// Two or three syllables.
+fn made_up(rng: &mut impl Rng) -> String {
+    const CONSONANTS: &[u8] = b"bcdfghklmnprstvwz";
+    const VOWELS: &[u8] = b"aeiou";
+    let mut word = String::new();
+    for _ in 0..rng.random_range(1..=3) {
+        for letters in [CONSONANTS, VOWELS] {
+            word.extend(letters.choose(rng).map(|letter| char::from(*letter)));
+        }
+        if rng.random_bool(0.4) {
+            word.extend(CONSONANTS.choose(rng).map(|letter| char::from(*letter)));
+        }
+    }
+    word
+}
+
+/// Replaces whole words only; `old` is not empty.
 fn replace_words(text: &str, old: &str, new: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;
@@ -257,20 +318,13 @@ fn room_in(task: &str) -> Option<&'static str> {
 fn bare(word: &str) -> (&str, &str, &str) {
     let inside = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let start = word.find(inside).unwrap_or(word.len());
+    // Such characters are one byte long.
     let end = word.rfind(inside).map_or(start, |at| at + 1);
-    let end = match word[start..end].parse::<f64>() {
-        Ok(_) => end,
-        // A full stop inside a word belongs to it only in numbers.
-        Err(_) => end.max(start),
-    };
     (&word[..start], &word[start..end], &word[end..])
 }
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng as _;
-    use rand_chacha::ChaCha8Rng;
-
     use super::*;
 
     fn low(observation: &str, subtask: &str) -> Transition {
@@ -352,6 +406,41 @@ mod tests {
     }
 
     #[test]
+    fn every_episode_is_copied_by_itself() {
+        let open = Transition {
+            state: FrameText::High {
+                scene: String::new(),
+                observation: "kitchen: apricot | doors: hallway open | holding: nothing".into(),
+                task: "boil apricot. First, focus on the substance.".into(),
+                completed: Box::default(),
+                progress: String::new(),
+            },
+            ..low("", "")
+        };
+        let act = low(
+            "kitchen: apricot | doors: hallway open | holding: nothing",
+            "focus on apricot",
+        );
+        let episodes = [open.clone(), act.clone(), open, act];
+        let copied = copies(&episodes, 3, 7);
+        assert_eq!(copied.len(), 12);
+        let names: std::collections::BTreeSet<&str> = copied
+            .iter()
+            .filter_map(|t| t.utterance.strip_prefix("focus on "))
+            .collect();
+        assert!(names.len() > 3, "{names:?}");
+        for pair in copied.chunks(2) {
+            let FrameText::High { task, .. } = &pair[0].state else {
+                panic!("an episode begins with its plan");
+            };
+            let name = pair[1].utterance.trim_start_matches("focus on ");
+            let name = name.trim_end_matches("; True");
+            assert!(task.starts_with(&format!("boil {name}.")), "{task} {name}");
+        }
+        assert_eq!(copies(&episodes, 3, 7), copied);
+    }
+
+    #[test]
     fn aims_move_to_other_rooms() {
         let step = low(
             "hallway: picture | doors: kitchen closed, bedroom open | holding: nothing",
@@ -367,5 +456,29 @@ mod tests {
             .collect();
         assert!(said.contains("open door to kitchen; False"), "{said:?}");
         assert!(said.contains("go to bedroom; True"), "{said:?}");
+    }
+
+    #[test]
+    fn words_are_replaced_whole() {
+        assert_eq!(
+            replace_words("apple; apples, red apple", "apple", "tin"),
+            "tin; apples, red tin"
+        );
+        for (word, expected) in [
+            ("box.", ("", "box", ".")),
+            ("[10.0,", ("[", "10.0", ",")),
+            ("||", ("||", "", "")),
+            ("caf\u{e9}", ("", "caf", "\u{e9}")),
+        ] {
+            assert_eq!(bare(word), expected);
+        }
+        let nameless = FrameText::High {
+            scene: String::new(),
+            observation: String::new(),
+            task: "boil . First, focus on the substance.".into(),
+            completed: Box::default(),
+            progress: String::new(),
+        };
+        assert_eq!(named_in(&nameless), None, "an empty name is everywhere");
     }
 }

@@ -4,6 +4,7 @@
 //! The recipes are those of the training variations. What is special lies in the named room; water comes from the kitchen's
 //! sink, where salt and soap are too, and paint from the art studio.
 
+use crate::scienceworld::house::{ART_STUDIO, GREENHOUSE, KITCHEN};
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::{focus, go, mix, names, take};
 
@@ -32,14 +33,11 @@ const RECIPES: [(&str, &[&str]); 8] = [
     ),
 ];
 
-const KITCHEN: &str = "kitchen";
-const STUDIO: &str = "art studio";
-
 /// What the kitchen has to mix in.
 const CUP: &str = "glass cup";
 
 /// Rooms with a vessel of their own.
-const EQUIPPED: [&str; 4] = [KITCHEN, STUDIO, "bathroom", "greenhouse"];
+const EQUIPPED: [&str; 4] = [KITCHEN, ART_STUDIO, "bathroom", GREENHOUSE];
 
 /// Reads the instruction.
 #[must_use]
@@ -81,7 +79,7 @@ impl Goal {
             return go::sentence(room);
         }
         let kitchen = [CUP];
-        let vessels: &[&str] = if room == STUDIO || room == "greenhouse" {
+        let vessels: &[&str] = if room == ART_STUDIO || room == GREENHOUSE {
             &VESSELS
         } else {
             &kitchen
@@ -93,8 +91,9 @@ impl Goal {
     }
 
     fn dry_then_paint(&self, dry: &str, s: &Situation<'_>) -> String {
-        if s.is_in(STUDIO) && names::find(&s.view, dry).is_some() || names::holds(&s.view, dry) {
-            return self.mix_in(STUDIO, s);
+        if s.is_in(ART_STUDIO) && names::find(&s.view, dry).is_some() || names::holds(&s.view, dry)
+        {
+            return self.mix_in(ART_STUDIO, s);
         }
         if s.is_in(&self.room) {
             take::sentence(dry)
@@ -106,20 +105,14 @@ impl Goal {
 
 #[cfg(test)]
 mod tests {
-    use stride_environments::scienceworld::view::View;
-    use stride_firmware_config::state::Completed;
-
-    use super::*;
+    use crate::scienceworld::families::testing;
 
     fn next(product: &str, room: &str, observation: &str) -> String {
         let task = format!(
             "use chemistry to create the substance '{product}'. A recipe and some of the ingredients might be found near \
              the {room}. When you are done, focus on the {product}."
         );
-        let completed = Completed::new();
-        read(&task)
-            .unwrap()
-            .next(&Situation::new(View::read(observation), &completed, "None"))
+        testing::next(&task, observation, &[], "None")
     }
 
     const KITCHEN_CUP: &str =

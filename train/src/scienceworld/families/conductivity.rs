@@ -3,6 +3,7 @@
 //!
 //! Two tasks: known and unknown substances. X goes into a ring of battery, light bulb and X; the light tells.
 
+use crate::scienceworld::house::WORKSHOP;
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::{circuit, focus, go, names, put, take};
 
@@ -15,8 +16,8 @@ pub struct Goal {
     nonconductive: String,
 }
 
-/// Where the battery, the wires, the light bulbs and the boxes are.
-const WORKSHOP: &str = "workshop";
+/// The source of every test. It is in the workshop, with the wires, the light bulbs and the boxes.
+const BATTERY: &str = "battery";
 
 /// Reads the instruction.
 #[must_use]
@@ -42,7 +43,7 @@ impl Goal {
     pub fn next(&self, s: &Situation<'_>) -> String {
         let last = s.last().unwrap_or_default();
         if last.starts_with("wire ")
-            && let Some(lit) = lit(s.progress)
+            && let Some(lit) = circuit::result(s.progress, BATTERY)
         {
             return put::sentence(&self.object, self.target(lit));
         }
@@ -70,7 +71,7 @@ impl Goal {
             .everything()
             .find(|t| t.name.ends_with(" light bulb"));
         match bulb {
-            Some(bulb) => circuit::sentence_with("battery", &bulb.name, &self.object),
+            Some(bulb) => circuit::sentence_with(BATTERY, &bulb.name, &self.object),
             None => go::sentence(WORKSHOP),
         }
     }
@@ -83,7 +84,7 @@ impl Goal {
         if !s.is_in(&self.room) {
             return go::sentence(&self.room);
         }
-        match s.view.everything().find(|t| t.open == Some(false)) {
+        match s.view.everything().find(|t| t.is_closed()) {
             Some(closed) => take::sentence_from(&self.object, &closed.name),
             None => go::sentence(WORKSHOP),
         }
@@ -98,32 +99,16 @@ impl Goal {
     }
 }
 
-/// What the test showed: `None` when its ring was not closed.
-fn lit(progress: &str) -> Option<bool> {
-    let (sentence, tail) = progress.split_once(" || [Connections: ")?;
-    let ring = tail.strip_suffix(']')?;
-    let closed = ring.split(" - ").count() > 1 && ring.ends_with(" - battery");
-    closed.then(|| sentence.ends_with(" is on."))
-}
-
 #[cfg(test)]
 mod tests {
-    use stride_environments::scienceworld::view::View;
-    use stride_firmware_config::state::Completed;
-
-    use super::*;
+    use crate::scienceworld::families::testing;
 
     const TASK: &str = "determine if apricot is electrically conductive. The apricot is located around the kitchen. First, \
         focus on the apricot. If it is electrically conductive, place it in the red box. If it is electrically nonconductive, \
         place it in the green box.";
 
     fn next(issued: &[&str], progress: &str, observation: &str) -> String {
-        let mut completed = Completed::new();
-        for subtask in issued {
-            completed.push(subtask, 8);
-        }
-        let situation = Situation::new(View::read(observation), &completed, progress);
-        read(TASK).unwrap().next(&situation)
+        testing::next(TASK, observation, issued, progress)
     }
 
     #[test]

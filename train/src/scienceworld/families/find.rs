@@ -1,10 +1,11 @@
 //! `find a(n) plant. First, focus on the thing. Then, move it to the red box in the kitchen.`
 //!
-//! Four tasks: a plant, an animal, a living thing or a non-living thing. Animals are outside, plants in the greenhouse; a
-//! non-living thing is taken where the box stands.
+//! Four tasks: a plant, an animal, a living thing or a non-living thing. In the training variations
+//! animals are outside and plants in the greenhouse; a non-living thing is taken where the box stands.
 
 use stride_environments::scienceworld::view::{Thing, View};
 
+use crate::scienceworld::house::{GREENHOUSE, OUTSIDE, WORKSHOP};
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::{focus, go, put, take};
 
@@ -100,9 +101,9 @@ fn focused<'a>(s: &Situation<'a>) -> Option<&'a str> {
 impl Kind {
     fn home(self) -> &'static str {
         match self {
-            Self::Plant => "greenhouse",
-            Self::Animal => "outside",
-            Self::NonLiving => "workshop",
+            Self::Plant => GREENHOUSE,
+            Self::Animal => OUTSIDE,
+            Self::NonLiving => WORKSHOP,
         }
     }
 
@@ -127,4 +128,58 @@ impl Kind {
 fn is_animal(thing: &Thing) -> bool {
     let name = thing.name.as_str();
     name.ends_with(" egg") || name.starts_with("baby ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scienceworld::families::testing;
+
+    fn next(kind: &str, observation: &str, issued: &[&str]) -> String {
+        let task = format!(
+            "find a(n) {kind}. First, focus on the thing. Then, move it to the red box in the kitchen."
+        );
+        let line = format!("{observation} | doors: hallway open | holding: nothing");
+        testing::next(&task, &line, issued, "None")
+    }
+
+    #[test]
+    fn an_animal_is_carried_to_its_box() {
+        let outside = "outside: fountain [water]; blue jay egg; wood";
+        let focused = ["focus on blue jay egg"];
+        assert_eq!(
+            next("animal", "kitchen: red box []", &[]),
+            "go to the outside"
+        );
+        assert_eq!(next("living thing", outside, &[]), focused[0]);
+        assert_eq!(next("animal", outside, &focused), "pick up blue jay egg");
+        assert_eq!(
+            next("animal", "hallway: picture", &focused),
+            "go to the outside"
+        );
+    }
+
+    #[test]
+    fn a_plant_is_carried_in_its_pot() {
+        let greenhouse = "greenhouse: flower pot 1 [soil]; flower pot 2 [pea plant adult, soil]";
+        let focused = ["focus on pea plant"];
+        assert_eq!(next("plant", greenhouse, &[]), focused[0]);
+        assert_eq!(next("plant", greenhouse, &focused), "pick up flower pot 2");
+    }
+
+    #[test]
+    fn a_thing_is_chosen_beside_its_box() {
+        let kitchen = "kitchen: red box []; chair []; table []";
+        assert_eq!(
+            next("non-living thing", "hallway: picture", &[]),
+            "go to the kitchen"
+        );
+        assert_eq!(next("non-living thing", kitchen, &[]), "focus on chair");
+        assert_eq!(
+            next("non-living thing", kitchen, &["focus on chair"]),
+            "move chair to red box"
+        );
+        assert!(read("find a(n) unicorn. First, focus on the thing. Then, move it to the red box in the kitchen.").is_none());
+        assert!(read("find a(n) plant. First, focus on the thing.").is_none());
+    }
 }

@@ -5,10 +5,11 @@
 
 use stride_environments::scienceworld::view::View;
 
+use crate::scienceworld::house::GREENHOUSE;
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::{focus, garden, go, plant, put, soil, take};
 
-const GREENHOUSE: &str = "greenhouse";
+/// The pots, in the order of their use: one for a plant, two for fruit.
 const POTS: [&str; 2] = ["flower pot 1", "flower pot 2"];
 
 /// What is asked.
@@ -94,8 +95,7 @@ impl Goal {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use stride_firmware_config::state::Completed;
+    use crate::scienceworld::families::testing;
 
     const FRUIT: &str = "grow a apple. This will require growing several plants, and them being crosspollinated to produce \
         fruit. Seeds can be found in the kitchen. To complete the task, focus on the grown apple.";
@@ -103,12 +103,7 @@ mod tests {
         changes to the environment that grow the plant until it reaches the reproduction life stage.";
 
     fn next(task: &str, line: &str, issued: &[&str]) -> String {
-        let mut completed = Completed::new();
-        for subtask in issued {
-            completed.push(subtask, 8);
-        }
-        let situation = Situation::new(View::read(line), &completed, "None");
-        read(task).unwrap().next(&situation)
+        testing::next(task, line, issued, "None")
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! `focus on the 4 life stages of the turtle, starting from earliest to latest.` and `focus on the life stages of the apple
 //! plant, starting from earliest to latest. The plants are located outside.`
 
+use crate::scienceworld::house::OUTSIDE;
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::{go, stage};
-
-const OUTSIDE: &str = "outside";
 
 /// The stages, earliest first, each as its subtask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +32,7 @@ fn plant_stages(kind: &str) -> Vec<String> {
         .collect()
 }
 
-/// The stages of an animal; `count` is a number as the instruction writes it.
+/// The stages of an animal, as the training variations name and show them; `count` is a number as the instruction writes it.
 fn animal_stages(species: &str, count: &str) -> Vec<String> {
     // Toads look like frogs, and moths like butterflies.
     let (looks, stages): (&str, &[&str]) = match (species, count) {

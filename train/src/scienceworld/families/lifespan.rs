@@ -4,10 +4,10 @@
 
 use stride_environments::scienceworld::view::View;
 
+use crate::scienceworld::house::OUTSIDE;
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::{focus, go};
 
-const OUTSIDE: &str = "outside";
 const SHORT: [&str; 5] = ["ant", "chameleon", "dragonfly", "hedgehog", "mouse"];
 const MIDDLE: [&str; 5] = ["beaver", "chipmunk", "frog", "rabbit", "wolf"];
 const LONG: [&str; 5] = [

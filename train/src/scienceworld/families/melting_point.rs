@@ -4,7 +4,7 @@
 //! The simulator judges the three things in focus only, and the substances are known ones: their melting points were read off
 //! the thermometer of the training games, so nothing is melted again.
 
-use super::thermometer;
+use super::thermometer::{self, THERMOMETER};
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::{focus, go, search};
 
@@ -31,7 +31,7 @@ pub fn read(task: &str) -> Option<Goal> {
     let (_, low, high) = MELTING
         .into_iter()
         .find(|(name, ..)| *name == compared.name)?;
-    // Limits of the task lie outside these intervals.
+    // The limits of the training variations lie outside these intervals.
     let is_above = f64::midpoint(low, high) > limit;
     Some(Goal { compared, is_above })
 }
@@ -44,8 +44,8 @@ impl Goal {
         if !s.is_in(&goal.room) {
             return go::sentence(&goal.room);
         }
-        if !s.has_focused_on("thermometer") {
-            return focus::sentence("thermometer");
+        if !s.has_focused_on(THERMOMETER) {
+            return focus::sentence(THERMOMETER);
         }
         if !s.has_focused_on(&goal.name) {
             if s.view.find(&goal.name).is_none() {

@@ -30,3 +30,22 @@ pub fn next(task: &str, situation: &Situation<'_>) -> Option<String> {
         .or_else(|| life_stages::read(task).map(|goal| goal.next(situation)))
         .or_else(|| lifespan::read(task).map(|goal| goal.next(situation)))
 }
+
+#[cfg(test)]
+mod testing {
+    use stride_environments::scienceworld::view::View;
+    use stride_firmware_config::capacity;
+    use stride_firmware_config::state::Completed;
+
+    use super::Situation;
+
+    /// The subtask that follows on these, with the progress that the last one ended with.
+    pub(super) fn next(task: &str, observation: &str, issued: &[&str], progress: &str) -> String {
+        let mut completed = Completed::new();
+        for subtask in issued {
+            completed.push(subtask, capacity::COMPLETED);
+        }
+        let situation = Situation::new(View::read(observation), &completed, progress);
+        super::next(task, &situation).unwrap()
+    }
+}

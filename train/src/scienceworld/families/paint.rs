@@ -3,6 +3,7 @@
 //! Two tasks: a secondary colour (of two primary ones), or a tertiary one (of a secondary and a primary one), whose secondary
 //! colour must be focused on when it is made. Paint stands in the art studio; the large cupboard holds more of it.
 
+use crate::scienceworld::house::ART_STUDIO;
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::{focus, go, mix};
 
@@ -22,15 +23,13 @@ struct Secondary {
     primaries: [&'static str; 2],
 }
 
-/// Colour, and what it is mixed from.
+/// Colour, and what it is mixed from, as in the training variations.
 const SECONDARIES: [(&str, [&str; 2]); 4] = [
     ("green", ["blue paint", "yellow paint"]),
     ("orange", ["red paint", "yellow paint"]),
     ("violet", ["red paint", "blue paint"]),
     ("purple", ["red paint", "blue paint"]),
 ];
-
-const STUDIO: &str = "art studio";
 
 /// Things of the art studio that paint is mixed in; the best first.
 pub(super) const VESSELS: [&str; 3] = ["jug", "bowl", "glass cup"];
@@ -78,7 +77,7 @@ impl Goal {
             s.view.everything().find(|thing| thing.contains(made)),
         ) {
             // A second focus on it would end the episode, so what the world just said counts too.
-            let said = format!("You focus on the {made}.");
+            let said = format!("{}the {made}.", focus::FOCUSED);
             return if s.view.feedback == said || s.has_focused_on(made) {
                 mix::sentence(&[made, extra], &vessel.name)
             } else {
@@ -87,30 +86,20 @@ impl Goal {
         }
         let vessel = VESSELS.iter().find(|name| s.view.find(name).is_some());
         match vessel {
-            Some(vessel) if s.is_in(STUDIO) => mix::sentence(&self.secondary.primaries, vessel),
-            _ => go::sentence(STUDIO),
+            Some(vessel) if s.is_in(ART_STUDIO) => mix::sentence(&self.secondary.primaries, vessel),
+            _ => go::sentence(ART_STUDIO),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use stride_environments::scienceworld::view::View;
-    use stride_firmware_config::state::Completed;
-
     use super::*;
+    use crate::scienceworld::families::testing;
 
     fn next(task: &str, issued: &[&str], observation: &str) -> String {
-        let mut completed = Completed::new();
-        for subtask in issued {
-            completed.push(subtask, 8);
-        }
-        let view = View::read(&format!(
-            "{observation} | doors: hallway open | holding: orange"
-        ));
-        read(task)
-            .unwrap()
-            .next(&Situation::new(view, &completed, "None"))
+        let line = format!("{observation} | doors: hallway open | holding: orange");
+        testing::next(task, &line, issued, "None")
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! `turn on the red light bulb. First, focus on the red light bulb. Then, create an electrical circuit that powers it on.`
 //!
-//! Two tasks; the second asks for a renewable or a nonrenewable source of power. The sun and the wind are outside.
+//! Two tasks; the second asks for a renewable or a nonrenewable source of power, of the kinds that the
+//! training variations know. The parts are in the workshop, the sun and the wind outside.
 
 use stride_environments::scienceworld::view::View;
 
+use crate::scienceworld::house::{OUTSIDE, WORKSHOP};
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::{circuit, drop, focus, go, take};
 
@@ -21,10 +23,6 @@ enum Source {
     Nonrenewable,
 }
 
-/// Where the parts are.
-const WORKSHOP: &str = "workshop";
-/// Where the sun shines and the wind blows.
-const OUTSIDE: &str = "outside";
 /// Wires between a source and a device.
 const WIRES: usize = 2;
 
@@ -76,12 +74,12 @@ impl Goal {
         if let Some(left) = parts.into_iter().find(|part| !view.holds(part)) {
             return take::sentence(left);
         }
-        let held = view.holding.iter().filter(|t| t.name.ends_with(" wire"));
+        let held = view.holding.iter().filter(|t| circuit::is_wire(&t.name));
         let wire = view
             .things
             .iter()
             .flat_map(|thing| thing.walk())
-            .find(|thing| thing.name.ends_with(" wire"));
+            .find(|thing| circuit::is_wire(&thing.name));
         match wire {
             _ if held.count() >= WIRES => go::sentence(OUTSIDE),
             Some(wire) => take::sentence(&wire.name),
@@ -106,21 +104,14 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
-    use stride_firmware_config::state::Completed;
-
-    use super::*;
+    use crate::scienceworld::families::testing;
 
     fn next(task: &str, issued: &[&str], observation: &str) -> String {
-        let mut completed = Completed::new();
-        for subtask in issued {
-            completed.push(subtask, 8);
-        }
-        let situation = Situation::new(View::read(observation), &completed, "None");
-        read(task).unwrap().next(&situation)
+        testing::next(task, observation, issued, "None")
     }
 
     const FOCUS: &str = ". First, focus on the red light bulb. Then, create an electrical circuit that powers it on.";
-    const WORKSHOP: &str = "workshop: gas generator off; red light bulb off; solar panel off; table [battery, blue wire, tan \
+    const PARTS: &str = "workshop: gas generator off; red light bulb off; solar panel off; table [battery, blue wire, tan \
         wire] | doors: hallway open | holding: orange";
 
     #[test]
@@ -128,11 +119,11 @@ mod tests {
         let task = format!("turn on the red light bulb{FOCUS}");
         let hall = "hallway: picture | doors: workshop closed | holding: orange";
         assert_eq!(next(&task, &[], hall), "go to the workshop");
-        assert_eq!(next(&task, &[], WORKSHOP), "focus on red light bulb");
+        assert_eq!(next(&task, &[], PARTS), "focus on red light bulb");
         let wire = "wire battery and red light bulb in a circuit";
         let issued = ["focus on red light bulb", wire];
-        assert_eq!(next(&task, &issued, WORKSHOP), wire);
-        let on = WORKSHOP.replace("bulb off", "bulb on");
+        assert_eq!(next(&task, &issued, PARTS), wire);
+        let on = PARTS.replace("bulb off", "bulb on");
         assert_eq!(next(&task, &issued, &on), "focus on red light bulb");
     }
 
@@ -143,13 +134,13 @@ mod tests {
             "turn on the red light bulb by powering it using a nonrenewable power source{FOCUS}"
         );
         assert_eq!(
-            next(&gas, &issued, WORKSHOP),
+            next(&gas, &issued, PARTS),
             "wire gas generator and red light bulb in a circuit"
         );
         let sun = format!(
             "turn on the red light bulb by powering it using a renewable power source{FOCUS}"
         );
-        assert_eq!(next(&sun, &issued, WORKSHOP), "pick up solar panel");
+        assert_eq!(next(&sun, &issued, PARTS), "pick up solar panel");
         let taken = "workshop: table [tan wire] | doors: hallway open | holding: solar panel off, red light bulb off, blue wire";
         assert_eq!(next(&sun, &issued, taken), "pick up tan wire");
         let outside = "outside: axe | doors: kitchen open | holding: solar panel off, red light bulb off, blue wire, tan wire";

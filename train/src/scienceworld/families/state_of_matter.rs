@@ -1,12 +1,13 @@
 //! `boil X`, `melt X`, `freeze X` and `change the state of matter of X`.
 //!
-//! One recipe for all substances, with appliances that no variation breaks (stoves and sinks do break): water is scooped from
+//! One recipe for all substances, with appliances that no training variation breaks (stoves and sinks do break): water is scooped from
 //! the fountain, a liquid stays in its vessel, a solid goes into the metal pot. The blast furnace boils everything, the oven
 //! melts without burning, the ultra low temperature freezer freezes within the limit of steps. What must change its state
 //! twice (a liquid that is to be melted, a solid that is to be frozen) is brought into the other state first.
 
 use stride_environments::scienceworld::view::{Thing, View};
 
+use crate::scienceworld::house::{FOUNDRY, KITCHEN, OUTSIDE, WORKSHOP};
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::treat::{self, Verb};
 use crate::scienceworld::skill::{dunk, focus, go, put, search, take, vessel};
@@ -46,9 +47,9 @@ pub fn read(task: &str) -> Option<Goal> {
 /// The appliance for a treatment, and its room.
 const fn appliance(verb: Verb) -> (&'static str, &'static str) {
     match verb {
-        Verb::Melt => ("oven", "kitchen"),
-        Verb::Boil => ("blast furnace", "foundry"),
-        Verb::Freeze => ("ultra low temperature freezer", "workshop"),
+        Verb::Melt => ("oven", KITCHEN),
+        Verb::Boil => ("blast furnace", FOUNDRY),
+        Verb::Freeze => ("ultra low temperature freezer", WORKSHOP),
     }
 }
 
@@ -102,10 +103,10 @@ impl Goal {
         match solid {
             Some(solid) if s.view.holds(POT) => put::sentence(&solid.name, POT),
             Some(_) => pot(s),
-            None if s.is_in("kitchen") || is_seen(&s.view, &self.substance) => {
+            None if s.is_in(KITCHEN) || is_seen(&s.view, &self.substance) => {
                 search::sentence(&self.substance)
             }
-            None => go::sentence("kitchen"),
+            None => go::sentence(KITCHEN),
         }
     }
 }
@@ -125,10 +126,10 @@ fn water(s: &Situation<'_>) -> String {
     if !s.view.holds(POT) {
         return pot(s);
     }
-    if s.is_in("outside") {
+    if s.is_in(OUTSIDE) {
         return dunk::sentence(POT, "fountain");
     }
-    go::sentence("outside")
+    go::sentence(OUTSIDE)
 }
 
 /// Gets the metal pot.
@@ -136,8 +137,8 @@ fn pot(s: &Situation<'_>) -> String {
     if s.view.find(POT).is_some() {
         return take::sentence(&vessel::referent_of(&s.view, POT));
     }
-    if !s.is_in("kitchen") {
-        return go::sentence("kitchen");
+    if !s.is_in(KITCHEN) {
+        return go::sentence(KITCHEN);
     }
     match s.view.find(CUPBOARD).and_then(|cupboard| cupboard.open) {
         Some(false) => take::sentence_from(POT, CUPBOARD),
@@ -148,16 +149,11 @@ fn pot(s: &Situation<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stride_firmware_config::state::Completed;
+    use crate::scienceworld::families::testing;
 
     fn next(task: &str, observation: &str, issued: &[&str], progress: &str) -> String {
-        let mut completed = Completed::new();
-        for subtask in issued {
-            completed.push(subtask, 8);
-        }
         let task = format!("{task}. First, focus on the substance.");
-        let situation = Situation::new(View::read(observation), &completed, progress);
-        read(&task).unwrap().next(&situation)
+        testing::next(&task, observation, issued, progress)
     }
 
     const FOCUSED: &str = "You focus on the water.";

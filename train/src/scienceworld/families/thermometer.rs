@@ -3,6 +3,7 @@
 
 use stride_environments::scienceworld::view::Place;
 
+use crate::scienceworld::house::KITCHEN;
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::measure::{self, Comparison};
 use crate::scienceworld::skill::{focus, go, put, search, take};
@@ -24,10 +25,8 @@ pub struct Goal {
     pub(super) boxes: String,
 }
 
-const THERMOMETER: &str = "thermometer";
-
-/// Where the thermometer is in every variation.
-const KITCHEN: &str = "kitchen";
+/// It is in the kitchen in every training variation.
+pub(super) const THERMOMETER: &str = "thermometer";
 
 /// Reads the instruction.
 #[must_use]
@@ -98,9 +97,7 @@ fn get(s: &Situation<'_>, name: &str, room: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use stride_environments::scienceworld::view::View;
-    use stride_firmware_config::state::Completed;
+    use crate::scienceworld::families::testing;
 
     const TASK: &str = "measure the temperature of metal fork, which is located around the bedroom. First, focus on the thermometer. \
         Next, focus on the metal fork. If the metal fork temperature is above 100.0 degrees celsius, place it in the red box. If \
@@ -108,12 +105,7 @@ mod tests {
         bathroom.";
 
     fn next(observation: &str, issued: &[&str], progress: &str) -> String {
-        let mut completed = Completed::new();
-        for subtask in issued {
-            completed.push(subtask, 8);
-        }
-        let situation = Situation::new(View::read(observation), &completed, progress);
-        read(TASK).unwrap().next(&situation)
+        testing::next(TASK, observation, issued, progress)
     }
 
     #[test]

@@ -7,7 +7,10 @@
 use stride_environments::scienceworld::view::View;
 
 use super::names::{self, is_named};
-use super::{Action, Skill};
+use super::{Action, Skill, noted, with_note};
+
+/// What the progress calls the ring.
+const CONNECTIONS: &str = "Connections";
 
 /// The subtask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +66,7 @@ impl Skill for Circuit {
             return Action::go_on(format!("activate {}", self.source));
         }
         let ring = ring(progress);
-        if self.is_closed(&ring) {
+        if is_closed(&ring, &self.source) {
             // The current needs a moment; without an object to test the device goes on at last.
             let lit = view.find(&self.device).is_some_and(|d| d.is_on());
             return if lit || self.object.is_some() {
@@ -105,22 +108,24 @@ impl Skill for Circuit {
         }
         let state = view.find(&self.device).and_then(|d| d.state.as_deref());
         let state = state.unwrap_or("out of sight");
-        if ring.is_empty() {
-            return format!("The {} is {state}.", self.device);
-        }
-        format!(
-            "The {} is {state}. || [Connections: {}]",
-            self.device,
-            ring.join(" - ")
-        )
+        let sentence = format!("The {} is {state}.", self.device);
+        with_note(&sentence, CONNECTIONS, &ring.join(" - "))
     }
 }
 
-impl Circuit {
-    fn is_closed(&self, ring: &[&str]) -> bool {
-        ring.len() > 1 && ring.last() == Some(&self.source.as_str())
-    }
+fn is_closed(ring: &[&str], source: &str) -> bool {
+    ring.len() > 1 && ring.last() == Some(&source)
+}
 
+/// Whether the device of a ring with this source went on, as the final progress of the subtask says; `None` when the ring was not
+/// closed, so that it shows nothing.
+#[must_use]
+pub fn result(progress: &str, source: &str) -> Option<bool> {
+    let (sentence, _) = progress.split_once(" || ")?;
+    is_closed(&ring(progress), source).then(|| sentence.ends_with(" is on."))
+}
+
+impl Circuit {
     /// The part behind this one; `None` when no wire is left in sight.
     fn after<'a>(&'a self, from: &str, ring: &[&str], view: &'a View) -> Option<&'a str> {
         if is_wire(from) {
@@ -162,7 +167,9 @@ impl Circuit {
     }
 }
 
-fn is_wire(name: &str) -> bool {
+/// Whether a thing of this name is a wire.
+#[must_use]
+pub fn is_wire(name: &str) -> bool {
     name.ends_with(" wire")
 }
 
@@ -173,10 +180,7 @@ fn component(said: &str) -> &str {
 
 /// The ring as far as the progress names it.
 fn ring(progress: &str) -> Vec<&str> {
-    progress
-        .split_once("[Connections: ")
-        .and_then(|(_, tail)| tail.strip_suffix(']'))
-        .map_or(Vec::new(), |list| list.split(" - ").collect())
+    noted(progress, CONNECTIONS).map_or(Vec::new(), |list| list.split(" - ").collect())
 }
 
 /// A part that was disconnected leaves the ring, and what came behind it too.
@@ -268,5 +272,18 @@ mod tests {
             "activate gas generator; False"
         );
         assert!(read("wire battery").is_none());
+    }
+
+    #[test]
+    fn only_a_closed_ring_shows_something() {
+        let said = |ring: &str| format!("The red light bulb is on. || [Connections: {ring}]");
+        let closed = "battery - blue wire - red light bulb - red wire - battery";
+        assert_eq!(result(&said(closed), "battery"), Some(true));
+        let off = said(closed).replace("is on", "is off");
+        assert_eq!(result(&off, "battery"), Some(false));
+        for open in ["battery", "battery - blue wire", ""] {
+            assert_eq!(result(&said(open), "battery"), None, "{open}");
+        }
+        assert_eq!(result("The red light bulb is on.", "battery"), None);
     }
 }

@@ -5,6 +5,9 @@ use stride_firmware_config::frame::NO_PROGRESS;
 
 use super::{Action, Skill};
 
+/// How the simulator confirms a focus.
+pub const FOCUSED: &str = "You focus on ";
+
 /// The subtask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Focus {
@@ -28,7 +31,7 @@ pub fn read(subtask: &str) -> Option<Focus> {
 impl Skill for Focus {
     fn act(&self, view: &View, progress: &str) -> Action {
         // A number has answered which of several things was meant; to focus once more would end the episode.
-        if progress != NO_PROGRESS && view.feedback.starts_with("You focus on ") {
+        if progress != NO_PROGRESS && view.feedback.starts_with(FOCUSED) {
             return Action::give_back();
         }
         Action::finish(sentence(&self.name))

@@ -16,7 +16,8 @@ const GROWN: &str = " is reproducing";
 const RIPEN: &str = "wait until ";
 const RIPE: &str = " bears fruit, then focus on it";
 
-/// A subtask in the greenhouse.
+/// A subtask in the greenhouse. Water and bees care for the plants on their own, so the last two only wait: the agent closes them
+/// when nothing changes any more (method section 12.7), and the planner issues them again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Garden {
     /// Water and shut-in bees.
@@ -61,7 +62,7 @@ pub fn read(subtask: &str) -> Option<Garden> {
         .or_else(|| between(RIPEN, RIPE).map(Garden::Ripen))
 }
 
-/// Whether a switchable thing is seen and off.
+/// Whether a thing is seen and not switched on.
 #[must_use]
 pub fn is_off(view: &View, name: &str) -> bool {
     view.find(name).is_some_and(|thing| !thing.is_on())
@@ -72,7 +73,7 @@ pub fn is_off(view: &View, name: &str) -> bool {
 pub fn lacks_care(view: &View) -> bool {
     is_off(view, SINK)
         || view.doors.iter().any(|door| door.open)
-        || view.find(HIVE).is_some_and(|hive| hive.open == Some(false))
+        || view.find(HIVE).is_some_and(Thing::is_closed)
 }
 
 /// The fruit on a tree of this name: an apple tree bears red apples.
@@ -125,7 +126,7 @@ fn care(view: &View) -> Action {
     if let Some(door) = view.doors.iter().find(|door| door.open) {
         return Action::go_on(format!("close door to {}", door.to));
     }
-    if view.find(HIVE).is_some_and(|hive| hive.open == Some(false)) {
+    if view.find(HIVE).is_some_and(Thing::is_closed) {
         return Action::finish(format!("open {HIVE}"));
     }
     Action::give_back()

@@ -2,8 +2,11 @@
 
 use stride_environments::scienceworld::view::View;
 
-use super::{Action, Skill};
+use super::{Action, Skill, noted};
 use crate::scienceworld::house;
+
+/// What the progress calls the rooms so far.
+const ROUTE: &str = "Route";
 
 /// The subtask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +50,7 @@ impl Skill for Go {
     }
 
     fn rewrite(&self, view: &View, progress: &str, _action: &str) -> String {
-        let so_far = progress
-            .split_once("[Route: ")
-            .and_then(|(_, tail)| tail.strip_suffix(']'));
-        let route = match so_far {
+        let route = match noted(progress, ROUTE) {
             // A room is appended only when it was really entered.
             Some(route) if route.rsplit(" -> ").next() == Some(view.room.as_str()) => {
                 route.to_owned()
@@ -63,7 +63,7 @@ impl Skill for Go {
         } else {
             format!("In the {}, on the way to the {}.", view.room, self.room)
         };
-        format!("{whereabouts} || [Route: {route}]")
+        format!("{whereabouts} || [{ROUTE}: {route}]")
     }
 }
 

@@ -62,7 +62,7 @@ impl Skill for Mix {
             return self.draw_water(view);
         }
         let Some(holder) = holder(view, missing) else {
-            return match view.everything().find(|thing| thing.open == Some(false)) {
+            return match view.everything().find(|thing| thing.is_closed()) {
                 Some(closed) => Action::go_on(format!("open {}", closed.name)),
                 None => Action::give_back(),
             };

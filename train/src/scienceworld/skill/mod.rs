@@ -81,11 +81,14 @@ const PATIENCE: usize = 3;
 /// The words with which a progress counts waits.
 const TIMES: [&str; PATIENCE] = ["once", "twice", "three times"];
 
+/// What stands before them, whether it opens the sentence or not.
+const WAITED: &str = "aited ";
+
 /// How often the skill has waited, as its progress says.
 fn waits(progress: &str) -> usize {
     TIMES
         .iter()
-        .position(|times| progress.contains(&format!("aited {times}")))
+        .position(|times| progress.contains(&format!("{WAITED}{times}")))
         .map_or(0, |at| at + 1)
 }
 
@@ -100,6 +103,21 @@ fn wait(command: &str, progress: &str) -> Action {
         Action::go_on(command)
     } else {
         Action::finish(command)
+    }
+}
+
+/// The list behind a progress's sentence, `SENTENCE || [LABEL: LIST]`: what the skill must remember.
+fn noted<'a>(progress: &'a str, label: &str) -> Option<&'a str> {
+    let (_, tail) = progress.split_once(&format!("[{label}: "))?;
+    tail.strip_suffix(']')
+}
+
+/// A progress of a sentence and a list; of the sentence alone when the list is empty.
+fn with_note(sentence: &str, label: &str, list: &str) -> String {
+    if list.is_empty() {
+        sentence.to_owned()
+    } else {
+        format!("{sentence} || [{label}: {list}]")
     }
 }
 
@@ -143,4 +161,46 @@ pub fn read(subtask: &str) -> Option<Box<dyn Skill>> {
         .or_else(|| plant::read(subtask).map(boxed))
         .or_else(|| soil::read(subtask).map(boxed))
         .or_else(|| stage::read(subtask).map(boxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_third_wait_gives_back() {
+        let mut progress = "None".to_owned();
+        let flags: Vec<bool> = (0..PATIENCE + 1)
+            .map(|_| {
+                let action = wait("wait1", &progress);
+                progress = format!("Waited {}; no frog yet.", one_wait_more(&progress));
+                action.finished
+            })
+            .collect();
+        assert_eq!(flags, [false, false, true, true]);
+        assert_eq!(progress, "Waited three times; no frog yet.");
+    }
+
+    #[test]
+    fn lists_are_read_back() {
+        let progress = with_note("No ice yet.", "Checked", "fridge, freezer");
+        assert_eq!(progress, "No ice yet. || [Checked: fridge, freezer]");
+        assert_eq!(noted(&progress, "Checked"), Some("fridge, freezer"));
+        assert_eq!(noted(&progress, "Route"), None);
+        assert_eq!(noted("[Checked: fridge", "Checked"), None, "not closed");
+        assert_eq!(with_note("No ice yet.", "Checked", ""), "No ice yet.");
+    }
+
+    #[test]
+    fn a_progress_repeats_one_short_sentence() {
+        let view = |feedback: &str| View {
+            feedback: feedback.to_owned(),
+            room: "kitchen".to_owned(),
+            ..View::default()
+        };
+        assert_eq!(said(&view("")), "In the kitchen.");
+        assert_eq!(said(&view("You wait. Nothing happens.")), "You wait.");
+        let long = said(&view(&"\u{e9}".repeat(SAID)));
+        assert_eq!(long, "\u{e9}".repeat(SAID / 2));
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! Its progress lists what was opened in vain (method section 8, mode A).
 
-use stride_environments::scienceworld::view::View;
+use stride_environments::scienceworld::view::{Thing, View};
 
-use super::{Action, Skill, said, vessel};
+use super::{Action, Skill, noted, said, vessel, with_note};
 
 /// The subtask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,10 @@ pub struct Search {
     name: String,
 }
 
-/// Cold places come first: most of what the tasks ask for is food.
+/// What the progress calls the containers that were opened in vain.
+const CHECKED: &str = "Checked";
+
+/// Cold places come first: most of what the training variations ask for is food.
 const FIRST: [&str; 2] = ["fridge", "freezer"];
 
 /// The subtask's sentence.
@@ -51,11 +54,11 @@ impl Skill for Search {
         }
         let mut closed = view
             .everything()
-            .filter(|thing| thing.open == Some(false))
+            .filter(|thing| thing.is_closed())
             .map(|thing| thing.name.as_str());
         let cold = FIRST
             .into_iter()
-            .find(|name| view.find(name).is_some_and(|t| t.open == Some(false)));
+            .find(|name| view.find(name).is_some_and(Thing::is_closed));
         match cold.or_else(|| closed.next()) {
             Some(name) => Action::go_on(format!("open {name}")),
             None => Action::give_back(),
@@ -66,11 +69,7 @@ impl Skill for Search {
         if self.seen(view).is_some() {
             return said(view);
         }
-        let mut checked = progress
-            .split_once("[Checked: ")
-            .and_then(|(_, tail)| tail.strip_suffix(']'))
-            .unwrap_or_default()
-            .to_owned();
+        let mut checked = noted(progress, CHECKED).unwrap_or_default().to_owned();
         let opened = action.strip_prefix("open ").filter(|name| {
             view.find(name)
                 .is_some_and(|thing| thing.open == Some(true))
@@ -84,11 +83,7 @@ impl Skill for Search {
             checked.push_str(name);
         }
         let sentence = format!("No {} yet, unchecked places remain.", self.name);
-        if checked.is_empty() {
-            sentence
-        } else {
-            format!("{sentence} || [Checked: {checked}]")
-        }
+        with_note(&sentence, CHECKED, &checked)
     }
 }
 

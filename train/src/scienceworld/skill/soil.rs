@@ -5,14 +5,15 @@
 
 use stride_environments::scienceworld::view::{Place, View};
 
-use super::{Action, Skill, go, said};
+use crate::scienceworld::house::{GREENHOUSE, OUTSIDE};
+
+use super::{Action, Skill, go, noted, said, with_note};
 
 /// What is filled in.
 pub const SOIL: &str = "soil";
 const SHOVEL: &str = "shovel";
-const GREENHOUSE: &str = "greenhouse";
-const OUTSIDE: &str = "outside";
-const FILLED: &str = "[Filled: ";
+/// What the progress calls the pots with soil.
+const FILLED: &str = "Filled";
 
 /// The subtask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,10 +76,7 @@ impl Skill for Fill {
     }
 
     fn rewrite(&self, view: &View, progress: &str, _action: &str) -> String {
-        let before = progress
-            .split_once(FILLED)
-            .and_then(|(_, tail)| tail.strip_suffix(']'))
-            .unwrap_or("");
+        let before = noted(progress, FILLED).unwrap_or_default();
         let filled: Vec<&str> = self
             .pots
             .iter()
@@ -89,10 +87,7 @@ impl Skill for Fill {
                 None => before.split(", ").any(|name| name == *pot),
             })
             .collect();
-        if filled.is_empty() {
-            return said(view);
-        }
-        format!("{} || {FILLED}{}]", said(view), filled.join(", "))
+        with_note(&said(view), FILLED, &filled.join(", "))
     }
 }
 

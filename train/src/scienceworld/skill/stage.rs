@@ -6,7 +6,7 @@
 use stride_environments::scienceworld::view::View;
 use stride_firmware_config::frame::NO_PROGRESS;
 
-use super::{Action, Skill, one_wait_more, wait};
+use super::{Action, Skill, focus, one_wait_more, wait};
 
 /// The subtask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Stage {
 impl Skill for Stage {
     fn act(&self, view: &View, progress: &str) -> Action {
         if let Some(referent) = self.referent(view) {
-            return Action::finish(format!("focus on {referent}"));
+            return Action::finish(focus::sentence(&referent));
         }
         // Animals keep a stage for eleven ticks: ten at once at first, then one at a time, so that none is missed.
         match self {
@@ -116,7 +116,7 @@ impl Skill for Stage {
                 )
             }
         };
-        if view.feedback.starts_with("You focus on ") {
+        if view.feedback.starts_with(focus::FOCUSED) {
             // The plant may have grown on in the meantime.
             format!("{FOCUSED}the {waited}.")
         } else if self.referent(view).is_some() {

@@ -1,6 +1,6 @@
 //! `pick up X` and `pick up X from the C`: opens the container first when it is closed.
 
-use stride_environments::scienceworld::view::View;
+use stride_environments::scienceworld::view::{Thing, View};
 
 use super::{Action, Skill};
 
@@ -43,10 +43,45 @@ impl Skill for Take {
             return Action::give_back();
         }
         if let Some(container) = &self.container
-            && view.find(container).is_some_and(|c| c.open == Some(false))
+            && view.find(container).is_some_and(Thing::is_closed)
         {
             return Action::go_on(format!("open {container}"));
         }
         Action::finish(sentence(&self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn act(subtask: &str, observation: &str) -> String {
+        let view = View::read(observation);
+        read(subtask).unwrap().act(&view, "None").to_string()
+    }
+
+    #[test]
+    fn a_closed_container_is_opened_first() {
+        let subtask = sentence_from("metal pot", "cupboard");
+        let kitchen = |cupboard: &str, holding: &str| {
+            format!("kitchen: cupboard {cupboard} | doors: hallway open | holding: {holding}")
+        };
+        assert_eq!(
+            act(&subtask, &kitchen("closed", "orange")),
+            "open cupboard; False"
+        );
+        assert_eq!(
+            act(&subtask, &kitchen("open [metal pot []]", "orange")),
+            "pick up metal pot; True"
+        );
+        assert_eq!(
+            act(&subtask, &kitchen("open []", "metal pot []")),
+            "look around; True"
+        );
+        assert_eq!(
+            act("pick up orange", &kitchen("closed", "nothing")),
+            "pick up orange; True"
+        );
+        assert!(read("find and take ice").is_none());
     }
 }

@@ -103,7 +103,7 @@ impl Skill for Treat {
             }
             Some(_) if inside => wait(self.verb.wait(), progress),
             None if inside => Action::give_back(),
-            _ if appliance.open == Some(false) => Action::go_on(open),
+            _ if appliance.is_closed() => Action::go_on(open),
             Some(_) => {
                 let name = vessel::referent_of(view, &self.vessel);
                 Action::go_on(format!("move {name} to {}", self.appliance))

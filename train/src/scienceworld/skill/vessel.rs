@@ -1,6 +1,8 @@
 //! Vessels and the substances in them: a substance is called otherwise when its state of matter changes.
+//!
+//! The lists are those of the training variations.
 
-use stride_environments::scienceworld::view::{Place, Thing, View};
+use stride_environments::scienceworld::view::{Thing, View};
 
 /// Last words of the names of things that one carries a substance in.
 const VESSELS: [&str; 4] = ["cup", "jar", "jug", "pot"];
@@ -84,13 +86,6 @@ pub fn referent_of(view: &View, name: &str) -> String {
     let held = view.holding.iter().find(|thing| thing.name == name);
     held.or_else(|| view.find(name))
         .map_or_else(|| name.to_owned(), |thing| referent(view, thing))
-}
-
-/// Whether the first thing of this name is in or on a thing called `container`.
-#[must_use]
-pub fn is_in(view: &View, name: &str, container: &str) -> bool {
-    matches!(view.place_of(name), Some(Place::In(place)) if place.name == container)
-        || view.find(container).is_some_and(|c| c.contains(name))
 }
 
 #[cfg(test)]
