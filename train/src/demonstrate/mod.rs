@@ -1,6 +1,5 @@
 //! The whole job of `stride-train demos`: every training game is played, on all cores, and the transitions are written.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,13 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 use stride_agent::environment::{Environment, EnvironmentError};
-use stride_agent::transition::{EndKind, Transition};
+use stride_agent::transition::Transition;
 use stride_environments::alfworld::{AlfworldEnvironment, Collection, Game, GameId};
 use stride_environments::household::{Household, HouseholdEnvironment};
 
-use crate::demos::{self, Demo, DemoError};
+use crate::demos::{self, DemoError};
 use crate::error::{Result, TrainError};
 use crate::expert::Expert;
 use crate::expert::noise::{ErrorRates, NoisyExpert};
@@ -22,8 +20,10 @@ use crate::expert::search::Tally;
 use crate::parallel;
 
 mod parts;
+mod report;
 
 use parts::Parts;
+pub use report::{DemoReport, Played, TypeCount};
 
 /// Games of one part: bounds the memory, and what a stopped job loses.
 const CHUNK: usize = 64;
@@ -52,98 +52,6 @@ pub struct DemoOptions {
     pub threads: usize,
     /// The file to write, compressed with zstd when it ends in `.zst`.
     pub out: PathBuf,
-}
-
-/// Games of one task type.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub struct TypeCount {
-    /// Games played by the expert.
-    pub games: u32,
-    /// Games it won.
-    pub won: u32,
-    /// Actions of the won ones.
-    pub actions: u32,
-}
-
-/// What came of the job.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct DemoReport {
-    /// The expert's own episodes, by task type.
-    pub types: BTreeMap<String, TypeCount>,
-    /// Episodes with errors.
-    pub noisy_episodes: u32,
-    /// Of these, won ones.
-    pub noisy_won: u32,
-    /// Transitions written.
-    pub transitions: u64,
-    /// Games that the expert did not win.
-    pub lost: Vec<String>,
-    /// Games that are left out whole, and why: the expert's record does not add up (a subtask was closed by its cap).
-    pub left_out: Vec<String>,
-    /// Stopped by a signal: the parts so far are kept, and the same command goes on behind them.
-    pub stopped: bool,
-}
-
-impl DemoReport {
-    /// All task types together.
-    #[must_use]
-    pub fn total(&self) -> TypeCount {
-        self.types
-            .values()
-            .fold(TypeCount::default(), |sum, t| TypeCount {
-                games: sum.games + t.games,
-                won: sum.won + t.won,
-                actions: sum.actions + t.actions,
-            })
-    }
-
-    fn add(&mut self, other: Self) {
-        for (name, count) in other.types {
-            let entry = self.types.entry(name).or_default();
-            entry.games += count.games;
-            entry.won += count.won;
-            entry.actions += count.actions;
-        }
-        self.noisy_episodes += other.noisy_episodes;
-        self.noisy_won += other.noisy_won;
-        self.transitions += other.transitions;
-        self.lost.extend(other.lost);
-        self.left_out.extend(other.left_out);
-    }
-
-    fn count(&mut self, played: &Played) {
-        self.left_out.extend(played.left_out.clone());
-        for (i, demo) in played.demos.iter().enumerate() {
-            let won = demo.report.end == EndKind::Success;
-            self.transitions += demo.transitions.len() as u64;
-            if i > 0 {
-                self.noisy_episodes += 1;
-                self.noisy_won += u32::from(won);
-                continue;
-            }
-            let entry = self.types.entry(played.task_type.clone()).or_default();
-            entry.games += 1;
-            if won {
-                entry.won += 1;
-                entry.actions += demo.report.steps;
-            } else {
-                self.lost.push(played.game.clone());
-            }
-        }
-    }
-}
-
-/// The demonstrations of one game.
-#[derive(Debug)]
-pub struct Played {
-    /// Its name.
-    pub game: String,
-    /// Its task type.
-    pub task_type: String,
-    /// The expert's own episode first, then those with errors.
-    pub demos: Vec<Demo>,
-    /// Why the game is left out.
-    pub left_out: Option<String>,
 }
 
 impl Games {
