@@ -4,14 +4,12 @@
 //! ```text
 //! cargo run --release -p stride-train --example scienceworld_expert -- [TASK|all] [FROM..TO] [--trace] [--quiet]
 //! ```
-#![allow(
-    clippy::unwrap_used,
-    reason = "a tool for the people who write the expert"
-)]
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use stride_agent::agent::Limits;
 use stride_agent::environment::Outcome;
 use stride_agent::episode;
@@ -45,17 +43,35 @@ impl Observer for Trace {
     }
 }
 
-fn main() {
+/// The expert's episodes of one task.
+#[derive(Default)]
+struct Row {
+    episodes: u32,
+    /// Sum of the scores, 0 to 100 each.
+    score: f64,
+    actions: u32,
+    /// Episodes that ended at 100.
+    full: u32,
+}
+
+fn variations(text: &str) -> anyhow::Result<Range<u32>> {
+    let (from, to) = text
+        .split_once("..")
+        .context("variations are given as FROM..TO")?;
+    Ok(from.parse()?..to.parse()?)
+}
+
+fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let flag = |name: &str| args.iter().any(|a| a == name);
     let words: Vec<&String> = args.iter().filter(|a| !a.starts_with("--")).collect();
     let wanted = words.first().map_or("all", |s| s.as_str());
-    let range = words.get(1).map_or(0..u32::MAX, |text| {
-        let (from, to) = text.split_once("..").unwrap();
-        from.parse().unwrap()..to.parse().unwrap()
-    });
-    let mut session = Session::open().unwrap();
-    let mut table: BTreeMap<&str, (u32, f32, u32, u32)> = BTreeMap::new();
+    let range = match words.get(1) {
+        Some(text) => variations(text)?,
+        None => 0..u32::MAX,
+    };
+    let mut session = Session::open()?;
+    let mut table: BTreeMap<&str, Row> = BTreeMap::new();
     let start = Instant::now();
     let mut longest = 0;
     for id in episodes(Split::Train) {
@@ -85,21 +101,24 @@ fn main() {
             println!("{id}: {score} in {steps}");
         }
         let row = table.entry(name).or_default();
-        row.0 += 1;
-        row.1 += score;
-        row.2 += steps;
-        row.3 += u32::from(score >= 100.0);
+        row.episodes += 1;
+        row.score += f64::from(score);
+        row.actions += steps;
+        row.full += u32::from(score >= 100.0);
     }
-    for (name, (count, score, steps, full)) in &table {
-        let n = *count as f32;
+    for (name, row) in &table {
+        let episodes = f64::from(row.episodes);
         println!(
-            "{name:<50} {count:>4} episodes, mean score {:>6.2}, {full:>4} at 100, {:>5.1} actions",
-            score / n,
-            *steps as f32 / n
+            "{name:<50} {:>4} episodes, mean score {:>6.2}, {:>4} at 100, {:>5.1} actions",
+            row.episodes,
+            row.score / episodes,
+            row.full,
+            f64::from(row.actions) / episodes
         );
     }
     println!(
         "most subtasks {longest}, {:.1} s",
         start.elapsed().as_secs_f32()
     );
+    Ok(())
 }

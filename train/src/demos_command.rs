@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use stride_environments::alfworld::{Collection, Split};
-use stride_environments::scienceworld::{self, EpisodeId};
+use stride_environments::scienceworld::{self, EpisodeId, Task};
 use stride_train::demonstrate::{self, DemoOptions, DemoReport, Games};
 use stride_train::expert::noise::ErrorRates;
 use stride_train::scienceworld::episodes::Episodes;
@@ -130,15 +130,21 @@ fn scienceworld(args: &ScienceWorldArgs) -> anyhow::Result<ExitCode> {
         high: args.high_errors,
     };
     check(rates)?;
+    // Each of them: one mistyped name among others would only be missed in the table at the end.
+    for name in &args.tasks {
+        anyhow::ensure!(
+            Task::of_protocol().any(|task| task.name() == name),
+            "none of the 24 tasks is called {name}; they are {}",
+            Task::of_protocol()
+                .map(Task::name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+    }
     let ids: Vec<EpisodeId> = scienceworld::episodes(scienceworld::Split::Train)
         .into_iter()
         .filter(|id| args.tasks.is_empty() || args.tasks.iter().any(|t| t == id.task.name()))
         .collect();
-    anyhow::ensure!(
-        !ids.is_empty(),
-        "none of the 24 tasks is called {}",
-        args.tasks.join(" or ")
-    );
     let settings = scienceworld::Settings::find()?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("creating {}", args.out.display()))?;
