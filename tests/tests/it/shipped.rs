@@ -22,7 +22,7 @@ fn policies(world: &str) -> Vec<PathBuf> {
 }
 
 /// An episode of the dev split.
-const SCIENCEWORLD_EPISODE: &str = "scienceworld:find-plant/150";
+const SCIENCEWORLD_EPISODE: &str = "scienceworld:find-plant/151";
 
 /// The game that `make demo` plays.
 fn demo_game() -> String {

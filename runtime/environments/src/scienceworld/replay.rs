@@ -219,6 +219,8 @@ fn entries(text: &str) -> Vec<&str> {
     let mut entries: Vec<&str> = text
         .split(['\n', '\t', ',', '.', '(', ')', ':'])
         .map(str::trim)
+        // The first thing inside another: `a pot (containing soil, a pea)`.
+        .map(|entry| entry.strip_prefix("containing ").unwrap_or(entry))
         .filter(|entry| !entry.is_empty())
         .collect();
     entries.sort_unstable();
