@@ -1,0 +1,46 @@
+//! The commands of the program, one file each: what they take from the command line, and what they answer.
+//!
+//! A command is a `clap` struct with a method `run`. It says nothing on stdout itself: what it returns is printed, and
+//! decides the exit code.
+
+mod card;
+mod export;
+mod inspect;
+mod progress;
+
+use clap::Subcommand;
+
+pub use progress::bar;
+
+/// What a command has to say, and whether that is what the user hoped for.
+pub struct Answer {
+    /// Goes to stdout.
+    pub text: String,
+    /// False for an answer that scripts should stop at: exit code 1.
+    pub good: bool,
+}
+
+impl From<String> for Answer {
+    fn from(text: String) -> Self {
+        Self { text, good: true }
+    }
+}
+
+/// All commands.
+#[derive(Subcommand)]
+pub enum Command {
+    Export(export::Export),
+    Inspect(inspect::Inspect),
+    Card(card::Card),
+}
+
+impl Command {
+    /// Does the command.
+    pub fn run(self) -> anyhow::Result<Answer> {
+        match self {
+            Self::Export(command) => command.run(),
+            Self::Inspect(command) => command.run(),
+            Self::Card(command) => command.run(),
+        }
+    }
+}
