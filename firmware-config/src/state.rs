@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::capacity;
 use crate::text::{BoundedText, Overflow};
 
-/// The issued subtasks `G` (method section 2): the newest are kept by name, older ones are counted.
+/// The issued subtasks `G` (method section 2): the newest are kept by name, older ones and repetitions are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Completed {
     items: Vec<BoundedText<{ capacity::SUBTASK }>, { capacity::COMPLETED }>,
@@ -26,16 +26,22 @@ impl Completed {
     }
 
     /// Appends a subtask. When `limit` subtasks (at most the build's capacity) are held, the oldest is dropped and counted.
+    /// One that repeats the last is counted and not written again: a policy that is stuck must neither forget what it did
+    /// before nor pay for the repetitions in every later prompt.
     /// A `limit` of 0 counts as 1. A subtask longer than [`capacity::SUBTASK`] is cut ([`Overflow::Cut`]).
     pub fn push(&mut self, subtask: &str, limit: usize) {
         let limit = limit.clamp(1, capacity::COMPLETED);
+        let mut text = BoundedText::new();
+        let kept = text.set(subtask, Overflow::Cut);
+        debug_assert!(kept.is_ok(), "cutting never refuses");
+        if self.items.last() == Some(&text) {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
         while self.items.len() >= limit {
             self.items.remove(0);
             self.dropped = self.dropped.saturating_add(1);
         }
-        let mut text = BoundedText::new();
-        let kept = text.set(subtask, Overflow::Cut);
-        debug_assert!(kept.is_ok(), "cutting never refuses");
         let pushed = self.items.push(text);
         debug_assert!(pushed.is_ok(), "room was made above");
     }
@@ -82,7 +88,7 @@ impl Completed {
         self.dropped = 0;
     }
 
-    /// How many older subtasks were dropped.
+    /// How many subtasks were issued beside those remembered by name: older ones, and repetitions of the one before.
     #[must_use]
     pub const fn dropped(&self) -> u32 {
         self.dropped
