@@ -44,6 +44,12 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
+    /// Two outputs have one name.
+    #[error("two outputs would be {path}; put {{type}} into the name of the output")]
+    SameOutput {
+        /// The output.
+        path: PathBuf,
+    },
     /// The output cannot be written.
     #[error("cannot {action} {path}: {source}")]
     Output {

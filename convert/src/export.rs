@@ -1,22 +1,18 @@
-//! The conversion. Rows are read from the map, quantized in parallel and written in order, a few MiB at a time, so
-//! memory does not grow with the model. The file is written beside its place, read back, synced and renamed.
+//! From a checkpoint to GGUF files: what is written where, and which row of the checkpoint becomes which.
 
-use std::io::BufWriter;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-
+use crate::architecture::RowOrder;
 use crate::error::Error;
-use crate::gguf::{self, GgufWriter, TensorInfo, TensorType};
+use crate::gguf::TensorType;
 use crate::metadata;
-use crate::output::{create_beside, exists, publish};
 use crate::plan::{self, PlannedTensor};
-use crate::quantize::{self, Recipe, RowError, TypeChoice};
-use crate::report::{Deviation, Report, TensorReport};
+use crate::quantize::{Recipe, RowError, TypeChoice};
+use crate::report::Report;
 use crate::source::{Checkpoint, SourceError};
-
-/// Weights that are in memory at once (4 MiB as f32), or one row where a row is longer.
-const CHUNK_WEIGHTS: usize = 1 << 20;
+pub use crate::stream::Progress;
+use crate::stream::{self, Output, TensorSource};
 
 /// What to make of a checkpoint.
 #[derive(Debug, Clone, Copy)]
@@ -27,15 +23,27 @@ pub struct Options {
     pub replace: bool,
 }
 
-/// How far a conversion is.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress<'a> {
-    /// The tensor in work, by its name in the GGUF.
-    pub tensor: &'a str,
-    /// Weights written.
-    pub done: u64,
-    /// Weights in all.
-    pub total: u64,
+/// One of several outputs.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The file to write.
+    pub output: PathBuf,
+    /// Types of its tensors.
+    pub types: TypeChoice,
+    /// Bytes of a file at most; more become shards `NAME-00001-of-00002.gguf`.
+    pub split: Option<u64>,
+}
+
+impl Request {
+    /// One file, of any size.
+    #[must_use]
+    pub fn new(output: &Path, types: &TypeChoice) -> Self {
+        Self {
+            output: output.to_owned(),
+            types: types.clone(),
+            split: None,
+        }
+    }
 }
 
 /// Says what [`export`] would write, without writing or looking at a weight.
@@ -44,34 +52,18 @@ pub struct Progress<'a> {
 ///
 /// When the parts of the checkpoint contradict each other (see [`plan::tensors`]), or an override matches no matrix.
 pub fn preview(checkpoint: &Checkpoint, types: &TypeChoice) -> Result<Report, Error> {
-    let planned = plan::tensors(checkpoint, types)?;
-    let matrices = planned.iter().filter(|tensor| !tensor.vector);
-    let matrices: Vec<&str> = matrices.map(|tensor| tensor.target.as_str()).collect();
-    types.check_used(&matrices)?;
-    let infos: Vec<TensorInfo> = planned.iter().map(PlannedTensor::info).collect();
-    let refused = |source| Error::Write {
-        path: PathBuf::from("the GGUF"),
-        source,
-    };
-    let file_bytes =
-        gguf::file_bytes(&metadata::of(checkpoint, types.recipe), &infos).map_err(refused)?;
-    let tensors = planned
-        .iter()
-        .zip(&infos)
-        .map(|(tensor, info)| {
-            Ok(TensorReport {
-                name: info.name.clone(),
-                kind: info.kind,
-                weights: tensor.weights(),
-                bytes: info.bytes().map_err(refused)?,
-                deviation: None,
-            })
-        })
-        .collect::<Result<_, Error>>()?;
-    Ok(Report {
-        tensors,
-        file_bytes,
-    })
+    let (_, output) = plan(checkpoint, &Request::new(Path::new("the GGUF"), types))?;
+    output.preview()
+}
+
+/// [`preview`] for several outputs, which may be cut into shards.
+///
+/// # Errors
+///
+/// As [`preview`].
+pub fn preview_all(checkpoint: &Checkpoint, requests: &[Request]) -> Result<Vec<Report>, Error> {
+    let preview = |request| plan(checkpoint, request)?.1.preview();
+    requests.iter().map(preview).collect()
 }
 
 /// Writes `checkpoint` to `output`. The same checkpoint, options and version give the same bytes.
@@ -100,116 +92,121 @@ pub fn export_as(
     output: &Path,
     types: &TypeChoice,
     replace: bool,
-    mut observe: impl FnMut(Progress<'_>),
+    observe: impl FnMut(Progress<'_>),
 ) -> Result<Report, Error> {
-    if !replace && output.exists() {
-        return Err(exists(output));
-    }
-    let mut report = preview(checkpoint, types)?;
-    let planned = plan::tensors(checkpoint, types)?;
-    let infos: Vec<TensorInfo> = planned.iter().map(PlannedTensor::info).collect();
-    let metadata = metadata::of(checkpoint, types.recipe);
-    let refused = |source| Error::Write {
-        path: output.to_owned(),
-        source,
-    };
-
-    let beside = create_beside(output)?;
-    let buffered = BufWriter::with_capacity(1 << 20, beside.as_file());
-    let mut writer = GgufWriter::start(buffered, &metadata, &infos).map_err(refused)?;
-    let total = planned.iter().map(PlannedTensor::weights).sum();
-    let mut done = 0;
-    for (tensor, line) in planned.iter().zip(&mut report.tensors) {
-        let mut deviation = Deviation::default();
-        let chunk = (CHUNK_WEIGHTS / tensor.columns).max(1);
-        for first in (0..tensor.rows).step_by(chunk) {
-            let last = (first + chunk).min(tensor.rows);
-            observe(Progress {
-                tensor: &tensor.target,
-                done,
-                total,
-            });
-            for row in store_rows(checkpoint, tensor, first..last) {
-                let (bytes, moved) = row?;
-                writer.write(&bytes).map_err(refused)?;
-                deviation.add(&moved);
-            }
-            done += ((last - first) * tensor.columns) as u64;
-        }
-        writer.end_tensor().map_err(refused)?;
-        checkpoint.weights.release(&tensor.entry);
-        line.deviation = Some(deviation);
-    }
-    drop(writer.finish().map_err(refused)?);
-    publish(beside, output, replace, &metadata, &infos)?;
-    observe(Progress {
-        tensor: "",
-        done,
-        total,
-    });
-    Ok(report)
+    let request = Request::new(output, types);
+    let mut reports = export_all(checkpoint, &[request], replace, observe)?;
+    Ok(reports.remove(0))
 }
 
-/// Stores some rows of a tensor, in parallel; the results are in the order of the rows.
-fn store_rows(
+/// Writes several outputs from one read of the checkpoint: all of them, or none.
+///
+/// # Errors
+///
+/// As [`export_as`], and when two outputs have one name.
+pub fn export_all(
     checkpoint: &Checkpoint,
-    tensor: &PlannedTensor,
-    rows: std::ops::Range<usize>,
-) -> Vec<Result<(Vec<u8>, Deviation), Error>> {
-    let source = checkpoint.weights.bytes(&tensor.entry);
-    let stride = tensor.columns * tensor.entry.kind.bytes();
-    rows.into_par_iter()
-        .with_min_len(8)
-        .map_init(
-            || (Vec::new(), Vec::new()),
-            |(weights, read_back), row| {
-                let from = tensor.order.source_row(row, checkpoint.config.head_dim);
-                weights.clear();
-                read_back.clear();
-                let bytes = &source[from * stride..(from + 1) * stride];
-                tensor.entry.kind.decode(bytes, weights);
-                store_row(tensor.kind, weights, read_back)
-                    .map_err(|error| refuse_row(tensor, from, error))
-            },
-        )
-        .collect()
-}
-
-fn store_row(
-    kind: TensorType,
-    weights: &[f32],
-    read_back: &mut Vec<f32>,
-) -> Result<(Vec<u8>, Deviation), RowError> {
-    let mut bytes = Vec::new();
-    quantize::encode_row(kind, weights, &mut bytes)?;
-    quantize::decode_row(kind, &bytes, read_back)?;
-    let mut deviation = Deviation::default();
-    for (&weight, &read) in weights.iter().zip(read_back.iter()) {
-        let distance = (weight - read).abs();
-        deviation.largest = deviation.largest.max(distance);
-        deviation.squared_error += f64::from(distance).powi(2);
-        deviation.squared_weights += f64::from(weight).powi(2);
+    requests: &[Request],
+    replace: bool,
+    observe: impl FnMut(Progress<'_>),
+) -> Result<Vec<Report>, Error> {
+    let mut planned = Vec::new();
+    let mut outputs = Vec::new();
+    for request in requests {
+        let (tensors, output) = plan(checkpoint, request)?;
+        // The plans differ in types only, which the source does not look at.
+        planned = tensors;
+        outputs.push(output);
     }
-    Ok((bytes, deviation))
+    let source = CheckpointTensors {
+        checkpoint,
+        planned,
+    };
+    stream::write(&source, &outputs, replace, observe)
 }
 
-/// Names the tensor, and the weight by its place in the checkpoint.
-fn refuse_row(tensor: &PlannedTensor, row: usize, error: RowError) -> Error {
-    let name = tensor.source.clone();
-    let index = |column: usize| (row * tensor.columns + column) as u64;
-    match error {
-        RowError::NotFinite { column, value } => Error::Source(SourceError::NotFinite {
-            name,
-            index: index(column),
-            kind: tensor.entry.kind,
-            value,
-        }),
-        RowError::OutOfRange { column, value } => Error::OutOfRange {
-            name,
-            index: index(column),
-            value,
-            kind: tensor.kind,
-        },
-        RowError::Unsupported(kind) => Error::Unsupported { name, kind },
+fn plan(checkpoint: &Checkpoint, request: &Request) -> Result<(Vec<PlannedTensor>, Output), Error> {
+    let types = &request.types;
+    let planned = plan::tensors(checkpoint, types)?;
+    let matrices = planned.iter().filter(|tensor| !tensor.vector);
+    let matrices: Vec<&str> = matrices.map(|tensor| tensor.target.as_str()).collect();
+    types.check_used(&matrices)?;
+    let output = Output {
+        path: request.output.clone(),
+        metadata: metadata::of(checkpoint, types),
+        tensors: planned.iter().map(PlannedTensor::info).collect(),
+        split: request.split,
+    };
+    Ok((planned, output))
+}
+
+/// The rows of a checkpoint in llama.cpp's order.
+struct CheckpointTensors<'a> {
+    checkpoint: &'a Checkpoint,
+    planned: Vec<PlannedTensor>,
+}
+
+impl CheckpointTensors<'_> {
+    /// The row of the checkpoint that becomes `row`.
+    fn row(&self, tensor: &PlannedTensor, row: usize) -> usize {
+        let head_dim = self.checkpoint.config.head_dim;
+        tensor.order.source_row(row, head_dim)
+    }
+}
+
+impl TensorSource for CheckpointTensors<'_> {
+    fn name(&self, tensor: usize) -> &str {
+        &self.planned[tensor].target
+    }
+
+    fn read(&self, tensor: usize, row: usize, weights: &mut Vec<f32>) -> Result<(), RowError> {
+        let tensor = &self.planned[tensor];
+        let bytes = self.checkpoint.weights.bytes(&tensor.entry);
+        let stride = tensor.columns * tensor.entry.kind.bytes();
+        let from = self.row(tensor, row) * stride;
+        tensor
+            .entry
+            .kind
+            .decode(&bytes[from..from + stride], weights);
+        Ok(())
+    }
+
+    fn stored(&self, _: usize, _: usize) -> Option<(TensorType, &[u8])> {
+        None
+    }
+
+    /// Names the tensor, and the weight by its place in the checkpoint.
+    fn refuse(&self, tensor: usize, row: usize, kind: TensorType, error: RowError) -> Error {
+        let tensor = &self.planned[tensor];
+        let name = tensor.source.clone();
+        let row = self.row(tensor, row);
+        let index = |column: usize| (row * tensor.columns + column) as u64;
+        match error {
+            RowError::NotFinite { column, value } => Error::Source(SourceError::NotFinite {
+                name,
+                index: index(column),
+                kind: tensor.entry.kind,
+                value,
+            }),
+            RowError::OutOfRange { column, value } => Error::OutOfRange {
+                name,
+                index: index(column),
+                value,
+                kind,
+            },
+            RowError::Unsupported(kind) => Error::Unsupported { name, kind },
+        }
+    }
+
+    fn release(&self, tensor: usize, rows: Range<usize>) {
+        let tensor = &self.planned[tensor];
+        let stride = tensor.columns * tensor.entry.kind.bytes();
+        // Heads lie apart from their place in the output, so a reordered tensor goes as a whole, at its end.
+        let part = match tensor.order {
+            RowOrder::Kept => rows.start * stride..rows.end * stride,
+            RowOrder::Interleaved if rows.end == tensor.rows => 0..tensor.rows * stride,
+            RowOrder::Interleaved => return,
+        };
+        self.checkpoint.weights.release(&tensor.entry, &part);
     }
 }

@@ -8,7 +8,9 @@
 //! | [`metadata`] | llama.cpp's keys and ours (`stride.*`) |
 //! | [`quantize`] | which tensor gets which type, and ggml's reference quantizers bit for bit |
 //! | [`gguf`] | the container: a streaming writer and a reader that trusts nothing |
-//! | [`export`] | the conversion: streamed, written beside, read back, renamed |
+//! | [`export`] | the conversion of a checkpoint |
+//! | [`stream`] | rows in, files out: decoded once, encoded in parallel, cut into shards |
+//! | [`output`] | files written beside their places, read back, renamed together |
 //! | [`report`] | what was written, and how far storing moved the weights |
 //! | [`inspect`] | what stands in a GGUF file, for people and as JSON |
 //! | [`fixtures`] | small checkpoints of random weights, for tests and first tries |
@@ -39,10 +41,11 @@ pub mod inspect;
 #[allow(unsafe_code, reason = "mapping a file has no safe form")]
 pub mod map;
 pub mod metadata;
-mod output;
+pub mod output;
 pub mod plan;
 pub mod quantize;
 pub mod report;
 pub mod source;
+pub mod stream;
 
 pub use error::Error;

@@ -1,6 +1,6 @@
 //! The program `stride-convert`: reads the command line, calls the library, prints.
 //!
-//! Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage.
+//! Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 130 interrupted (nothing is left).
 
 mod commands;
 
@@ -12,7 +12,7 @@ use commands::{Answer, Command};
 
 /// Turns trained policies into GGUF files and looks into them.
 ///
-/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -20,10 +20,24 @@ struct Arguments {
     command: Command,
 }
 
+/// What shells report for a program that SIGINT ended.
+const INTERRUPTED: i32 = 130;
+
 fn main() -> ExitCode {
+    let handled = ctrlc::set_handler(|| {
+        stride_convert::output::abandon();
+        std::process::exit(INTERRUPTED);
+    });
+    if let Err(error) = handled {
+        // The work can still be done; only an interruption would leave a temporary file.
+        eprintln!("stride-convert: warning: cannot listen for interruptions: {error}");
+    }
     match Arguments::parse().command.run() {
         Ok(answer) => print(&answer),
         Err(error) => {
+            if let Some(usage) = error.downcast_ref::<clap::Error>() {
+                usage.exit();
+            }
             eprintln!("stride-convert: {error:#}");
             ExitCode::FAILURE
         }

@@ -3,8 +3,8 @@
 use stride_firmware_config::frame::Marker;
 
 use crate::gguf::Metadata;
-use crate::quantize::Recipe;
-use crate::source::{Checkpoint, ModelConfig, Tokenizer};
+use crate::quantize::{Recipe, TypeChoice};
+use crate::source::{Checkpoint, ModelConfig, Provenance, Tokenizer};
 
 /// Version of the prompt layout the policy was trained on. Absent when the checkpoint had no `stride.json`.
 pub const LAYOUT_VERSION_KEY: &str = "stride.layout.version";
@@ -20,6 +20,10 @@ pub const UTTERANCE_PREFIX: &str = "stride.utterance_tokens.";
 pub const SOURCE_FILES_KEY: &str = "stride.source.files";
 /// Their SHA-256, in the same order.
 pub const SOURCE_SHA256_KEY: &str = "stride.source.sha256";
+/// What was asked for as `--type`.
+pub const RECIPE_KEY: &str = "stride.recipe";
+/// What was asked for as `--tensor-type`; absent where nothing was.
+pub const OVERRIDES_KEY: &str = "stride.recipe.overrides";
 /// Name and version of this program.
 pub const CONVERTER_KEY: &str = "stride.converter";
 
@@ -30,15 +34,36 @@ const NORMAL: i32 = 1;
 const CONTROL: i32 = 3;
 const UNUSED: i32 = 5;
 
-/// All metadata of `checkpoint` under `recipe`. Nothing in it depends on when or where it was made.
+/// All metadata of `checkpoint` under `types`. Nothing in it depends on when or where it was made.
 #[must_use]
-pub fn of(checkpoint: &Checkpoint, recipe: Recipe) -> Metadata {
+pub fn of(checkpoint: &Checkpoint, types: &TypeChoice) -> Metadata {
     let mut metadata = Metadata::new();
-    general(&mut metadata, checkpoint, recipe);
+    general(&mut metadata, checkpoint, types.recipe);
     hyperparameters(&mut metadata, &checkpoint.config);
     vocabulary(&mut metadata, &checkpoint.tokenizer, &checkpoint.config);
     policy(&mut metadata, checkpoint);
+    provenance(&mut metadata, &checkpoint.provenance, types);
     metadata
+}
+
+/// From what, as what and by what the file was made.
+pub(crate) fn provenance(metadata: &mut Metadata, sources: &[Provenance], types: &TypeChoice) {
+    let (files, digests): (Vec<String>, Vec<String>) = sources
+        .iter()
+        .map(|source| (source.file.clone(), source.sha256.clone()))
+        .unzip();
+    metadata.set(SOURCE_FILES_KEY, files);
+    metadata.set(SOURCE_SHA256_KEY, digests);
+    metadata.set(
+        CONVERTER_KEY,
+        concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+    );
+    metadata.set(RECIPE_KEY, types.recipe.name());
+    metadata.remove(OVERRIDES_KEY);
+    if !types.overrides.is_empty() {
+        let overrides: Vec<String> = types.overrides.iter().map(ToString::to_string).collect();
+        metadata.set(OVERRIDES_KEY, overrides);
+    }
 }
 
 fn general(metadata: &mut Metadata, checkpoint: &Checkpoint, recipe: Recipe) {
@@ -121,15 +146,4 @@ fn policy(metadata: &mut Metadata, checkpoint: &Checkpoint) {
     {
         metadata.set(CARD_KEY, card);
     }
-    let (files, digests): (Vec<String>, Vec<String>) = checkpoint
-        .provenance
-        .iter()
-        .map(|source| (source.file.clone(), source.sha256.clone()))
-        .unzip();
-    metadata.set(SOURCE_FILES_KEY, files);
-    metadata.set(SOURCE_SHA256_KEY, digests);
-    metadata.set(
-        CONVERTER_KEY,
-        concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
-    );
 }

@@ -1,5 +1,7 @@
 //! What a conversion wrote, and how far storing moved the weights.
 
+use std::path::PathBuf;
+
 use crate::gguf::TensorType;
 
 /// One tensor of the output.
@@ -29,6 +31,19 @@ pub struct Deviation {
 }
 
 impl Deviation {
+    /// Of some weights and what was read for them.
+    #[must_use]
+    pub fn between(weights: &[f32], read: &[f32]) -> Self {
+        let mut deviation = Self::default();
+        for (&weight, &read) in weights.iter().zip(read) {
+            let distance = (weight - read).abs();
+            deviation.largest = deviation.largest.max(distance);
+            deviation.squared_error += f64::from(distance).powi(2);
+            deviation.squared_weights += f64::from(weight).powi(2);
+        }
+        deviation
+    }
+
     /// Root of the mean squared distance, relative to that of the weights.
     #[must_use]
     pub fn relative_rms(&self) -> f64 {
@@ -52,6 +67,8 @@ impl Deviation {
 pub struct Report {
     /// All tensors in the order of the file.
     pub tensors: Vec<TensorReport>,
-    /// Bytes of the file.
+    /// Bytes of all files.
     pub file_bytes: u64,
+    /// The file, or its shards in order.
+    pub files: Vec<PathBuf>,
 }

@@ -6,6 +6,7 @@
 mod card;
 mod export;
 mod inspect;
+mod outputs;
 mod progress;
 
 use clap::Subcommand;

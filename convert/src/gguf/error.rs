@@ -178,6 +178,15 @@ pub enum WriteError {
     /// The metadata claims another alignment than the writer keeps.
     #[error("general.alignment must be 32 or absent")]
     Alignment,
+    /// An output that is no file at all: a bug here.
+    #[error("there is no file to write (a bug; please report it)")]
+    NoFile,
+    /// A model cut into too many files.
+    #[error("the model would become more than {most} files; allow larger ones (--split-max-size)")]
+    Files {
+        /// Files allowed.
+        most: usize,
+    },
     /// More tensors, or fewer, than were announced.
     #[error("{announced} tensors were announced and {written} written")]
     TensorCount {

@@ -159,6 +159,15 @@ impl Metadata {
         None
     }
 
+    /// Takes `key` out and returns the value it had.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        let at = self.index.remove(key)?;
+        for other in self.index.values_mut().filter(|other| **other > at) {
+            *other -= 1;
+        }
+        Some(self.pairs.remove(at).1)
+    }
+
     /// The value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {

@@ -12,6 +12,7 @@ mod directory;
 mod error;
 mod metadata;
 mod reader;
+pub mod split;
 mod types;
 mod writer;
 

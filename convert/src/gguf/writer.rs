@@ -20,6 +20,20 @@ pub struct TensorInfo {
 }
 
 impl TensorInfo {
+    /// Rows, and weights per row.
+    #[must_use]
+    pub fn rows_columns(&self) -> (usize, usize) {
+        let rows: u64 = self.shape.iter().skip(1).product();
+        let columns = self.shape.first().copied().unwrap_or(1);
+        // Both count things in memory or in a mapped file.
+        (rows as usize, columns as usize)
+    }
+
+    /// Bytes of its line in the tensor directory.
+    pub(super) fn entry_bytes(&self) -> u64 {
+        (8 + self.name.len() + 4 + 8 * self.shape.len() + 4 + 8) as u64
+    }
+
     /// Bytes of its data.
     ///
     /// # Errors
@@ -53,9 +67,19 @@ pub fn file_bytes(metadata: &Metadata, tensors: &[TensorInfo]) -> Result<u64, Wr
     GgufWriter::start(&mut header, metadata, tensors)?;
     let mut total = header.len() as u64;
     for tensor in tensors {
-        total += tensor.bytes()?.next_multiple_of(DEFAULT_ALIGNMENT);
+        total += data_bytes(tensor)?;
     }
     Ok(total)
+}
+
+/// Bytes of a tensor's data with its padding.
+pub(super) fn data_bytes(tensor: &TensorInfo) -> Result<u64, WriteError> {
+    Ok(tensor.bytes()?.next_multiple_of(DEFAULT_ALIGNMENT))
+}
+
+/// Bytes before the tensor directory.
+pub(super) fn header_bytes(metadata: &Metadata) -> u64 {
+    header(metadata, 0).len() as u64
 }
 
 /// A GGUF file in the making. It holds one tensor name at a time, never tensor data.
@@ -80,15 +104,7 @@ impl<W: Write> GgufWriter<W> {
         {
             return Err(WriteError::Alignment);
         }
-        let mut header = Vec::new();
-        header.extend(MAGIC);
-        header.extend(VERSION.to_le_bytes());
-        header.extend((tensors.len() as u64).to_le_bytes());
-        header.extend((metadata.len() as u64).to_le_bytes());
-        for (key, value) in metadata.iter() {
-            put_text(&mut header, key);
-            put_value(&mut header, value);
-        }
+        let mut header = header(metadata, tensors.len());
         let sizes = put_directory(&mut header, tensors)?;
         pad(&mut header);
         let mut out = out;
@@ -164,6 +180,19 @@ impl<W: Write> GgufWriter<W> {
         self.out.flush()?;
         Ok(self.out)
     }
+}
+
+fn header(metadata: &Metadata, tensors: usize) -> Vec<u8> {
+    let mut header = Vec::new();
+    header.extend(MAGIC);
+    header.extend(VERSION.to_le_bytes());
+    header.extend((tensors as u64).to_le_bytes());
+    header.extend((metadata.len() as u64).to_le_bytes());
+    for (key, value) in metadata.iter() {
+        put_text(&mut header, key);
+        put_value(&mut header, value);
+    }
+    header
 }
 
 fn put_directory(

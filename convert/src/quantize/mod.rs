@@ -54,10 +54,7 @@ pub enum RowError {
 ///
 /// When the row is not a whole number of blocks; plans are checked for that.
 pub fn encode_row(kind: TensorType, row: &[f32], out: &mut Vec<u8>) -> Result<(), RowError> {
-    if let Some(column) = row.iter().position(|value| !value.is_finite()) {
-        let value = row[column];
-        return Err(RowError::NotFinite { column, value });
-    }
+    check_finite(row)?;
     match kind {
         TensorType::F32 => out.extend(row.iter().flat_map(|value| value.to_le_bytes())),
         TensorType::F16 => half_precision::encode(row, out)?,
@@ -70,6 +67,21 @@ pub fn encode_row(kind: TensorType, row: &[f32], out: &mut Vec<u8>) -> Result<()
         other => return Err(RowError::Unsupported(other)),
     }
     Ok(())
+}
+
+/// Refuses weights that are NaN or infinite.
+///
+/// # Errors
+///
+/// Names the first.
+pub fn check_finite(row: &[f32]) -> Result<(), RowError> {
+    match row.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(column) => Err(RowError::NotFinite {
+            column,
+            value: row[column],
+        }),
+    }
 }
 
 /// Appends the weights that `bytes`, whole stored blocks, stand for.

@@ -1,5 +1,6 @@
 //! The choice of types for one file: a recipe, and overrides for single tensors by name.
 
+use std::fmt;
 use std::str::FromStr;
 
 use regex::Regex;
@@ -65,6 +66,13 @@ impl FromStr for TypeOverride {
             pattern: Regex::new(pattern).map_err(|error| refuse(error.to_string()))?,
             kind: recipe.matrix_type(),
         })
+    }
+}
+
+impl fmt::Display for TypeOverride {
+    /// As it is read, the type in small letters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.pattern, self.kind.name().to_lowercase())
     }
 }
 

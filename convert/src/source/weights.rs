@@ -180,9 +180,11 @@ impl Weights {
         &self.files[entry.file].bytes()[entry.place.clone()]
     }
 
-    /// Lets go of the memory that reading a tensor took.
-    pub fn release(&self, entry: &WeightEntry) {
-        self.files[entry.file].release(&entry.place);
+    /// Lets go of the memory that reading some bytes of a tensor took.
+    pub fn release(&self, entry: &WeightEntry, bytes: &Range<usize>) {
+        let start = entry.place.start;
+        let part = start + bytes.start..(start + bytes.end).min(entry.place.end);
+        self.files[entry.file].release(&part);
     }
 }
 

@@ -27,6 +27,7 @@ fn signed_by_0_1_0(bytes: &[u8]) -> Vec<u8> {
     let file = GgufFile::parse(bytes).unwrap();
     let mut metadata = file.metadata.clone();
     metadata.set("stride.converter", "stride-convert 0.1.0");
+    assert!(metadata.remove("stride.recipe").is_some());
     let infos: Vec<TensorInfo> = file
         .tensors
         .iter()

@@ -1,26 +1,10 @@
 //! The program: its commands and its exit codes.
 
-use assert_cmd::Command;
 use serde_json::Value;
 use stride_convert::architecture::MISTRAL;
 use stride_convert::fixtures::RandomModel;
 
-use crate::support::{Folder, assert_says};
-
-fn program() -> Command {
-    Command::cargo_bin("stride-convert").unwrap()
-}
-
-/// Runs and returns exit code, stdout and stderr.
-fn run(arguments: &[&str]) -> (i32, String, String) {
-    let output = program().args(arguments).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (
-        output.status.code().unwrap(),
-        text(output.stdout),
-        text(output.stderr),
-    )
-}
+use crate::support::{Folder, assert_says, run};
 
 struct Paths {
     folder: Folder,

@@ -6,6 +6,7 @@ mod architectures;
 mod command_line;
 mod container_refusals;
 mod cross_check;
+mod outputs;
 mod reader_under_fire;
 mod round_trip;
 mod source_refusals;

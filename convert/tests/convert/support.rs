@@ -33,6 +33,16 @@ impl Folder {
         self.0.path().join(name)
     }
 
+    /// The path of a file as an argument of the program.
+    pub fn argument(&self, name: &str) -> String {
+        self.file(name).display().to_string()
+    }
+
+    /// The bytes of a file.
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.file(name)).unwrap()
+    }
+
     /// Rewrites a JSON file.
     pub fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
         let path = self.file(name);
@@ -77,7 +87,8 @@ impl Folder {
         text
     }
 
-    fn names(&self) -> Vec<String> {
+    /// What stands in the folder, in alphabetical order.
+    pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(self.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -85,6 +96,18 @@ impl Folder {
         names.sort();
         names
     }
+}
+
+/// Runs the program and returns exit code, stdout and stderr.
+pub fn run(arguments: &[&str]) -> (i32, String, String) {
+    let mut program = assert_cmd::Command::cargo_bin("stride-convert").unwrap();
+    let output = program.args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }
 
 /// Fails with both texts.

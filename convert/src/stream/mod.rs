@@ -1,0 +1,168 @@
+//! From the rows of a model to one or several GGUF files. Every row is read and decoded once, encoded for all outputs
+//! in parallel, and written in order, a few MiB at a time, so memory does not grow with the model. The files are
+//! written beside their places, read back, synced and renamed together.
+
+mod rows;
+mod sink;
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use crate::error::Error;
+use crate::gguf::{Metadata, TensorInfo, TensorType};
+use crate::output;
+use crate::quantize::RowError;
+use crate::report::{Deviation, Report, TensorReport};
+use sink::Sink;
+
+/// Weights that are in memory at once (4 MiB as f32), or one row where a row is longer.
+const CHUNK_WEIGHTS: usize = 1 << 20;
+
+/// Where rows come from. A tensor is known by its place in the order of the output.
+pub trait TensorSource: Sync {
+    /// The name of a tensor in the output.
+    fn name(&self, tensor: usize) -> &str;
+
+    /// Appends the weights of a row.
+    ///
+    /// # Errors
+    ///
+    /// When they are stored in a way that cannot be decoded.
+    fn read(&self, tensor: usize, row: usize, weights: &mut Vec<f32>) -> Result<(), RowError>;
+
+    /// The row as it is stored, where that is a form of GGUF: an output of the same type copies it.
+    fn stored(&self, tensor: usize, row: usize) -> Option<(TensorType, &[u8])>;
+
+    /// Says where in the source a row stands that could not be stored as `kind`.
+    fn refuse(&self, tensor: usize, row: usize, kind: TensorType, error: RowError) -> Error;
+
+    /// Lets go of the memory that reading some rows took.
+    fn release(&self, tensor: usize, rows: Range<usize>);
+}
+
+/// One model to write, as one file or as several.
+#[derive(Debug)]
+pub struct Output {
+    /// Its place. Shards get their number before the ending.
+    pub path: PathBuf,
+    /// What stands before the tensors.
+    pub metadata: Metadata,
+    /// The tensors, those of the source in its order.
+    pub tensors: Vec<TensorInfo>,
+    /// Bytes of a file at most; more become shards. A tensor is never cut, so a larger one has a larger file.
+    pub split: Option<u64>,
+}
+
+impl Output {
+    /// What [`write`] would write.
+    ///
+    /// # Errors
+    ///
+    /// When a tensor cannot be stored as it is announced, or there would be too many shards.
+    pub fn preview(&self) -> Result<Report, Error> {
+        let files = sink::files(self)?;
+        let tensors = self
+            .tensors
+            .iter()
+            .map(|info| {
+                let refused = |source| Error::Write {
+                    path: self.path.clone(),
+                    source,
+                };
+                Ok(TensorReport {
+                    name: info.name.clone(),
+                    kind: info.kind,
+                    weights: info.shape.iter().product(),
+                    bytes: info.bytes().map_err(refused)?,
+                    deviation: None,
+                })
+            })
+            .collect::<Result<_, Error>>()?;
+        Ok(Report {
+            tensors,
+            file_bytes: files.iter().map(|file| file.bytes).sum(),
+            files: files.into_iter().map(|file| file.path).collect(),
+        })
+    }
+}
+
+/// How far the work is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
+    /// The tensor in work, by its name in the GGUF.
+    pub tensor: &'a str,
+    /// Weights done.
+    pub done: u64,
+    /// Weights in all.
+    pub total: u64,
+}
+
+/// Writes all `outputs` from one read of `source`. They hold the same tensors in the same shapes and order.
+///
+/// # Errors
+///
+/// When a row cannot be read or stored, an output exists and may not be replaced, or writing fails. No file is left
+/// under a name of the outputs that was not there before.
+pub fn write(
+    source: &dyn TensorSource,
+    outputs: &[Output],
+    replace: bool,
+    mut observe: impl FnMut(Progress<'_>),
+) -> Result<Vec<Report>, Error> {
+    let mut reports = outputs
+        .iter()
+        .map(Output::preview)
+        .collect::<Result<Vec<_>, _>>()?;
+    output::check_places(reports.iter().flat_map(|report| &report.files), replace)?;
+    let mut sinks = outputs
+        .iter()
+        .map(Sink::create)
+        .collect::<Result<Vec<_>, _>>()?;
+    let shapes: Vec<(usize, usize)> = outputs.first().map_or_else(Vec::new, |first| {
+        first.tensors.iter().map(TensorInfo::rows_columns).collect()
+    });
+    let total = shapes
+        .iter()
+        .map(|&(rows, columns)| (rows * columns) as u64);
+    let total = total.sum();
+    let mut done = 0;
+    for (tensor, &(rows, columns)) in shapes.iter().enumerate() {
+        let kinds: Vec<TensorType> = outputs
+            .iter()
+            .map(|output| output.tensors[tensor].kind)
+            .collect();
+        let mut moved = vec![Deviation::default(); outputs.len()];
+        let chunk = (CHUNK_WEIGHTS / columns).max(1);
+        for first in (0..rows).step_by(chunk) {
+            let last = (first + chunk).min(rows);
+            observe(Progress {
+                tensor: source.name(tensor),
+                done,
+                total,
+            });
+            for group in rows::encode(source, tensor, first..last, columns, &kinds) {
+                for ((sink, moved), part) in sinks.iter_mut().zip(&mut moved).zip(group?) {
+                    sink.write(&part.bytes)?;
+                    moved.add(&part.moved);
+                }
+            }
+            source.release(tensor, first..last);
+            done += ((last - first) * columns) as u64;
+        }
+        for ((sink, report), moved) in sinks.iter_mut().zip(&mut reports).zip(moved) {
+            sink.end_tensor()?;
+            report.tensors[tensor].deviation = Some(moved);
+        }
+    }
+    let mut finished = Vec::new();
+    for sink in sinks {
+        finished.extend(sink.finish()?);
+    }
+    output::publish(finished, replace)?;
+    observe(Progress {
+        tensor: "",
+        done,
+        total,
+    });
+    Ok(reports)
+}
