@@ -8,6 +8,8 @@ mod engine;
 #[cfg(test)]
 mod household;
 #[cfg(test)]
+mod needs;
+#[cfg(test)]
 mod random_input;
 #[cfg(test)]
 mod scienceworld;

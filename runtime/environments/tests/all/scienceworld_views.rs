@@ -1,33 +1,19 @@
 //! What an agent is shown of the recorded episodes: every view is read back to the same view, and fits a frame uncut.
 //!
-//! The recorded paths lie outside the repository: `$STRIDE_SHARED`, or `../shared` beside the workspace. Without them the test
-//! says so and passes, except under `CI=true`, where their absence is a failure.
-
-use std::path::{Path, PathBuf};
+//! The recorded paths lie outside the repository, see [`crate::needs`].
 
 use stride_environments::scienceworld::Transcripts;
 use stride_environments::scienceworld::view::{View, compose};
 
-fn recorded() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let file = std::env::var_os("STRIDE_SHARED")
-        .map_or(beside, PathBuf::from)
-        .join("scienceworld/expert-train.jsonl.zst");
-    if file.is_file() {
-        return Some(file);
-    }
-    let reason = format!("{} is not there; set STRIDE_SHARED", file.display());
-    let ci = std::env::var("CI").unwrap_or_default();
-    assert!(ci != "true" && ci != "1", "{reason}");
-    println!("skipped: {reason}");
-    None
-}
+use crate::needs;
 
 /// Only the list of choices that an ambiguous request offers is ever longer than a frame gives to feedback; a number answers it,
 /// and the first ones are kept.
 #[test]
 fn every_recorded_step_is_read_back_and_fits() {
-    let Some(file) = recorded() else { return };
+    let Some(file) = needs::shared("scienceworld/expert-train.jsonl.zst") else {
+        return;
+    };
     let (mut steps, mut longest, mut cut) = (0_u32, 0, 0_u32);
     for transcript in Transcripts::open(&file).unwrap() {
         let transcript = transcript.unwrap();

@@ -1,34 +1,19 @@
 //! The transcripts of the official engine, replayed to the character.
 //!
-//! They lie outside the repository: `$STRIDE_SHARED`, or `../shared` beside the workspace. Without them the test
-//! says so and passes, except under `CI=true`, where their absence is a failure.
+//! They lie outside the repository, see [`crate::needs`].
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stride_agent::environment::Environment;
 use stride_environments::alfworld::{AlfworldEnvironment, Collection, Replay, Split, Transcripts};
 
-fn shared() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let folder = std::env::var_os("STRIDE_SHARED")
-        .map_or(beside, PathBuf::from)
-        .join("alfworld");
-    if folder.join("games.tar.zst").is_file() {
-        return Some(folder);
-    }
-    let reason = format!(
-        "{} holds no games.tar.zst; set STRIDE_SHARED",
-        folder.display()
-    );
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
-    println!("skipped: {reason}");
-    None
-}
+use crate::needs;
 
 #[test]
 fn transcripts_of_valid_seen_are_reproduced() {
-    let Some(folder) = shared() else { return };
+    let Some(folder) = needs::shared("alfworld") else {
+        return;
+    };
     let games = Collection::open_split(&folder.join("games.tar.zst"), Split::ValidSeen).unwrap();
     assert_eq!(games.len(), 140);
     let transcripts = Transcripts::open(&folder.join("transcripts.jsonl.zst")).unwrap();
@@ -48,7 +33,9 @@ fn transcripts_of_valid_seen_are_reproduced() {
 
 #[test]
 fn an_agent_wins_with_the_walkthrough() {
-    let Some(folder) = shared() else { return };
+    let Some(folder) = needs::shared("alfworld") else {
+        return;
+    };
     let games = Collection::open_split(&folder.join("games.tar.zst"), Split::ValidSeen).unwrap();
     let mut kinds = Vec::new();
     for id in games.ids().step_by(7) {
