@@ -18,7 +18,7 @@ use stride_train::bc::run::{self, Ending, PlayGames, RunHooks, RunOptions};
 use stride_train::data;
 use stride_train::demonstrate;
 use stride_train::recall;
-use stride_train::scienceworld::variants;
+use stride_train::scienceworld;
 use stride_train::success::HeldOutGames;
 use stride_train::tokenizer;
 use stride_train::tokens::FrameTokenizer;
@@ -41,10 +41,8 @@ enum Command {
     /// Each game is played once as the expert plays it and --noisy times with errors on purpose; every frame is labelled
     /// by the expert. Only training games are touched.
     Demos(demos_command::DemosArgs),
-    /// Make recall exercises from the scenes and kinds of transition files.
+    /// Make recall exercises from the scenes and names of transition files.
     Recall(RecallArgs),
-    /// Make edited copies of ScienceWorld's demonstrations: names, rooms and temperatures exchanged, labelled by the expert.
-    Variants(VariantsArgs),
     /// Train a byte-level BPE vocabulary on the texts of transition files.
     Tokenizer(TokenizerArgs),
     /// Behaviour cloning of the three levels.
@@ -56,30 +54,26 @@ enum Command {
     Export(ExportArgs),
 }
 
+/// What the exercises look like.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum RecallWorld {
+    /// ALFWorld and the household world.
+    Household,
+    /// ScienceWorld.
+    Scienceworld,
+}
+
 #[derive(Debug, Args)]
 struct RecallArgs {
     /// Transition files (JSON Lines, plain or .zst).
     #[arg(long, required = true, num_args = 1..)]
     data: Vec<PathBuf>,
+    /// The world whose frames they imitate; all files are of that world.
+    #[arg(long, value_enum, default_value_t = RecallWorld::Household)]
+    world: RecallWorld,
     /// Exercises to make.
     #[arg(long, default_value_t = 60_000)]
     count: usize,
-    /// Seed.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Where to write them (JSON Lines; compressed when the name ends in .zst).
-    #[arg(short, long)]
-    out: PathBuf,
-}
-
-#[derive(Debug, Args)]
-struct VariantsArgs {
-    /// Transition files of `demos scienceworld` (JSON Lines, plain or .zst).
-    #[arg(long, required = true, num_args = 1..)]
-    data: Vec<PathBuf>,
-    /// Copies of every episode.
-    #[arg(long, default_value_t = 1)]
-    copies: u32,
     /// Seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -177,7 +171,6 @@ fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Demos(args) => demos_command::run(args),
         Command::Recall(args) => make_exercises(&args),
-        Command::Variants(args) => make_variants(&args),
         Command::Tokenizer(args) => train_tokenizer(&args),
         Command::Bc(args) => behaviour_cloning(*args),
         Command::Export(args) => export(&args),
@@ -189,20 +182,14 @@ fn make_exercises(args: &RecallArgs) -> anyhow::Result<ExitCode> {
     for path in &args.data {
         transitions.extend(data::read_for_cloning(path)?.1);
     }
-    let made = recall::exercises(&transitions, args.count, args.seed)?;
+    let made = match args.world {
+        RecallWorld::Household => recall::exercises(&transitions, args.count, args.seed)?,
+        RecallWorld::Scienceworld => {
+            scienceworld::recall::exercises(&transitions, args.count, args.seed)?
+        }
+    };
     demonstrate::write(&made, &args.out)?;
     println!("{} exercises in {}", made.len(), args.out.display());
-    Ok(ExitCode::SUCCESS)
-}
-
-fn make_variants(args: &VariantsArgs) -> anyhow::Result<ExitCode> {
-    let mut made = Vec::new();
-    for path in &args.data {
-        let (_, transitions) = data::read_for_cloning(path)?;
-        made.extend(variants::copies(&transitions, args.copies, args.seed));
-    }
-    demonstrate::write(&made, &args.out)?;
-    println!("{} transitions in {}", made.len(), args.out.display());
     Ok(ExitCode::SUCCESS)
 }
 

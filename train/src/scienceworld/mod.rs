@@ -13,6 +13,8 @@
 //! | [`house`] | the rooms and the shortest ways between them |
 //! | [`noise`] | the same expert with errors on purpose |
 //! | [`variants`] | more frames from recorded ones, with names exchanged |
+//! | [`recall`] | exercises that ask where things are |
+//! | [`words`] | names that nobody knows |
 
 use stride_agent::policy::{Policy, PolicyError, Utterance};
 use stride_environments::scienceworld::view::View;
@@ -22,9 +24,11 @@ pub mod episodes;
 pub mod families;
 pub mod house;
 pub mod noise;
+pub mod recall;
 pub mod situation;
 pub mod skill;
 pub mod variants;
+pub mod words;
 
 use crate::demos::Teacher;
 use situation::Situation;

@@ -4,14 +4,17 @@
 //! them by heart; with names drawn anew it must copy them from the frame and compare numbers. An edited frame need not be
 //! one that the simulator would show: the expert is a function of the frame, so its answer is right for any.
 
+use std::collections::BTreeSet;
+
 use rand::Rng;
-use rand::SeedableRng as _;
 use rand::seq::{IndexedRandom, SliceRandom};
-use rand_chacha::ChaCha8Rng;
 use stride_agent::transition::{EndKind, FrameText, Source, Transition};
+use stride_environments::scienceworld::view::View;
 
 use super::Expert;
 use super::house::ROOMS;
+use super::skill::recipe;
+use super::words;
 
 /// Colours of boxes, wires and light bulbs.
 const COLOURS: [&str; 9] = [
@@ -33,18 +36,36 @@ const NAMING: [(&str, &str); 11] = [
     ("life stages of the ", ","),
 ];
 
-/// Words that new names are made of, so that names must be copied and not known.
-const FIRST_WORDS: [&str; 24] = [
-    "gold", "tin", "copper", "iron", "zinc", "silver", "steel", "brass", "glass", "plastic",
-    "wooden", "paper", "ceramic", "rubber", "cork", "stone", "wax", "lemon", "pear", "plum",
-    "grape", "pine", "sugar", "cotton",
+/// Instructions whose episodes show living things that may be called anything.
+const NAMELESS: &str = "find a(n) ";
+
+/// Instructions whose answer hangs on what the animals are, so that they may only be others of those known.
+const KNOWN: &str = "find the animal with ";
+
+/// Animals of such instructions as they are shown, one species a line.
+const YOUNG: [&str; 15] = [
+    "baby ant",
+    "baby beaver",
+    "baby brown bear",
+    "baby chipmunk",
+    "baby dragonfly",
+    "baby elephant",
+    "baby hedgehog",
+    "baby mouse",
+    "baby rabbit",
+    "baby wolf",
+    "chameleon egg",
+    "crocodile egg",
+    "frog egg",
+    "giant tortoise egg",
+    "parrot egg",
 ];
 
-/// The second words of such names.
-const SECOND_WORDS: [&str; 16] = [
-    "fork", "spoon", "plate", "coin", "nail", "key", "ring", "bottle", "button", "brush", "block",
-    "sheet", "powder", "cube", "rod", "bead",
-];
+/// Instructions about paint: exchanging the three primary colours exchanges what is mixed from them.
+const PAINT: &str = "use chemistry to create ";
+
+/// The primary colours, and the one that is mixed from the other two.
+const PAINTS: [(&str, &str); 3] = [("red", "green"), ("blue", "orange"), ("yellow", "violet")];
 
 /// Share of the copies with other temperatures.
 const NEW_NUMBERS: f64 = 0.5;
@@ -91,20 +112,6 @@ pub fn vary(transitions: &[Transition], rng: &mut impl Rng) -> Vec<Transition> {
         .collect()
 }
 
-/// `copies` edited copies of every episode of `transitions`, which are in the order of their calls.
-#[must_use]
-pub fn copies(transitions: &[Transition], copies: u32, seed: u64) -> Vec<Transition> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let opens = |t: &Transition| {
-        t.subtask_index == 0 && t.step_index == 0 && matches!(t.state, FrameText::High { .. })
-    };
-    transitions
-        .chunk_by(|_, next| !opens(next))
-        .flat_map(|episode| std::iter::repeat_n(episode, copies as usize))
-        .flat_map(|episode| vary(episode, &mut rng))
-        .collect()
-}
-
 /// What is exchanged.
 #[derive(Debug, Default)]
 struct Edits {
@@ -112,8 +119,10 @@ struct Edits {
     colours: [Vec<&'static str>; 3],
     /// Letters of unknown substances.
     letters: Vec<char>,
-    /// The thing that the task is about, and another name for it.
-    name: Option<(String, String)>,
+    /// Colours of paint, and what stands for them.
+    paints: Vec<(&'static str, &'static str)>,
+    /// Names, and others for them.
+    names: Vec<(String, String)>,
     /// The room of the aim, and another one.
     room: Option<(String, &'static str)>,
     /// Whether temperatures are exchanged.
@@ -131,13 +140,19 @@ impl Edits {
         });
         let mut letters: Vec<char> = ('A'..='Z').collect();
         letters.shuffle(rng);
+        let task = transitions
+            .iter()
+            .find_map(|t| task_of(&t.state))
+            .unwrap_or_default();
         Self {
             colours,
             letters,
-            name: transitions
-                .iter()
-                .find_map(|t| named_in(&t.state))
-                .map(|old| (old.to_owned(), new_name(old, rng))),
+            paints: if task.starts_with(PAINT) {
+                paints(rng)
+            } else {
+                Vec::new()
+            },
+            names: new_names(task, transitions, rng),
             room: None,
             are_numbers_new: rng.random_bool(NEW_NUMBERS),
             seed: rng.random(),
@@ -163,7 +178,9 @@ impl Edits {
             let (before, word, after) = bare(&words[at]);
             let next = words.get(at + 1).map_or("", |next| bare(next).1);
             let previous = at.checked_sub(1).map_or("", |p| bare(&words[p]).1);
-            let new = if let Some(kind) = COLOURED.iter().position(|kind| *kind == next) {
+            let new = if is_paint(&words, at) {
+                self.paint(word)
+            } else if let Some(kind) = COLOURED.iter().position(|kind| *kind == next) {
                 COLOURS
                     .iter()
                     .position(|colour| *colour == word)
@@ -183,10 +200,7 @@ impl Edits {
                 words[at] = format!("{before}{new}{after}");
             }
         }
-        let mut text = words.join(" ");
-        if let Some((old, new)) = &self.name {
-            text = replace_words(&text, old, new);
-        }
+        let text = replace_words(&words.join(" "), &self.names);
         match &self.room {
             // Only where the aim is named: the observation's rooms are where they are.
             Some((old, new)) => [
@@ -202,6 +216,21 @@ impl Edits {
             }),
             None => text,
         }
+    }
+
+    /// A colour of paint, or a tertiary one, `red-orange`. At the start of a sentence it has a capital.
+    fn paint(&self, word: &str) -> Option<String> {
+        let of = |colour: &str| {
+            let found = self.paints.iter().find(|(old, _)| *old == colour)?;
+            Some(found.1.to_owned())
+        };
+        let lower = word.to_ascii_lowercase();
+        let parts: Option<Vec<String>> = lower.split('-').map(of).collect();
+        let mut new = parts?.join("-");
+        if lower != word {
+            new[..1].make_ascii_uppercase();
+        }
+        Some(new)
     }
 
     fn number(&self, word: &str) -> Option<String> {
@@ -225,11 +254,99 @@ impl Edits {
     }
 }
 
+/// Whether the word is the colour in `red paint`, or the first one in `Red and blue paint mix`.
+fn is_paint(words: &[String], at: usize) -> bool {
+    let is = |at: usize, expected: &str| words.get(at).is_some_and(|word| bare(word).1 == expected);
+    is(at + 1, "paint") || is(at + 1, "and") && is(at + 3, "paint")
+}
+
+/// The primary colours in another order, and with them those that are mixed from them.
+fn paints(rng: &mut impl Rng) -> Vec<(&'static str, &'static str)> {
+    let mut others = PAINTS;
+    others.shuffle(rng);
+    let pairs = PAINTS.iter().zip(others);
+    pairs
+        .flat_map(|(old, new)| [(old.0, new.0), (old.1, new.1)])
+        .collect()
+}
+
+/// Names of the episode that may be exchanged, and others for them.
+fn new_names(task: &str, transitions: &[Transition], rng: &mut impl Rng) -> Vec<(String, String)> {
+    let mut names: Vec<(String, String)> = Vec::new();
+    if task.starts_with(KNOWN) {
+        let mut others = YOUNG;
+        others.shuffle(rng);
+        let pairs = YOUNG.iter().zip(others);
+        names.extend(pairs.map(|(old, new)| ((*old).to_owned(), new.to_owned())));
+    } else if task.starts_with(NAMELESS) {
+        for old in species_in(transitions) {
+            names.push((old, words::name(rng)));
+        }
+    } else if let Some(product) = product_of(task) {
+        let recipe = transitions
+            .iter()
+            .find_map(|t| recipe::ingredients(progress_of(&t.state)));
+        let ingredients = recipe.into_iter().flatten();
+        let has_own_rule = |name: &String| name == "water" || name.ends_with(" paint");
+        let old = ingredients
+            .filter(|name| !has_own_rule(name))
+            .chain([product.to_owned()]);
+        names.extend(old.map(|old| (old, words::name(rng))));
+    } else if let Some(old) = named_in(task) {
+        let new = if rng.random_bool(0.25) {
+            words::similar(old, rng)
+        } else {
+            words::name(rng)
+        };
+        names.push((old.to_owned(), new));
+    }
+    // Where several fit, the longest is meant: `blue jay` and `jay`.
+    names.sort_by_key(|(old, _)| std::cmp::Reverse(old.len()));
+    names
+}
+
+/// The species of the animals and plants that the episode shows.
+fn species_in(transitions: &[Transition]) -> BTreeSet<String> {
+    let mut species = BTreeSet::new();
+    for transition in transitions {
+        let view = View::read(transition.state.as_frame().observation());
+        for thing in view.everything() {
+            let name = thing.name.as_str();
+            let found = name.strip_prefix("baby ").or_else(|| {
+                [" egg", " tree", " plant"]
+                    .iter()
+                    .find_map(|end| name.strip_suffix(end))
+            });
+            species.extend(found.map(str::to_owned));
+        }
+    }
+    species
+}
+
+/// The instruction, where the frame shows it.
+fn task_of(state: &FrameText) -> Option<&str> {
+    match state {
+        FrameText::High { task, .. } => Some(task),
+        FrameText::Low { .. } | FrameText::Progress { .. } => None,
+    }
+}
+
+fn progress_of(state: &FrameText) -> &str {
+    match state {
+        FrameText::High { progress, .. }
+        | FrameText::Low { progress, .. }
+        | FrameText::Progress { progress, .. } => progress,
+    }
+}
+
+/// What is to be mixed, other than paint.
+fn product_of(task: &str) -> Option<&str> {
+    let rest = task.strip_prefix("use chemistry to create the substance '")?;
+    rest.split_once('\'').map(|(product, _)| product)
+}
+
 /// The thing that a task is about, if its name may be exchanged: the expert knows water.
-fn named_in(state: &FrameText) -> Option<&str> {
-    let FrameText::High { task, .. } = state else {
-        return None;
-    };
+fn named_in(task: &str) -> Option<&str> {
     NAMING
         .iter()
         .find_map(|(before, after)| {
@@ -243,55 +360,25 @@ fn named_in(state: &FrameText) -> Option<&str> {
         })
 }
 
-/// Another name: one or two words. Some words are made up, so that a name must be copied to the last letter; some names begin
-/// as the old one does, so that a part of a name is not mistaken for the whole.
-fn new_name(old: &str, rng: &mut impl Rng) -> String {
-    let first = match rng.random_range(0..4) {
-        0 => FIRST_WORDS
-            .choose(rng)
-            .map_or_else(String::new, |word| (*word).to_owned()),
-        1 => old.split(' ').next().unwrap_or(old).to_owned(),
-        _ => made_up(rng),
-    };
-    match rng.random_range(0..3) {
-        0 => first,
-        1 => format!("{first} {}", made_up(rng)),
-        _ => SECOND_WORDS
-            .choose(rng)
-            .map_or_else(|| first.clone(), |second| format!("{first} {second}")),
-    }
-}
-
-/// Two or three syllables.
-fn made_up(rng: &mut impl Rng) -> String {
-    const CONSONANTS: &[u8] = b"bcdfghklmnprstvwz";
-    const VOWELS: &[u8] = b"aeiou";
-    let mut word = String::new();
-    for _ in 0..rng.random_range(1..=3) {
-        for letters in [CONSONANTS, VOWELS] {
-            word.extend(letters.choose(rng).map(|letter| char::from(*letter)));
-        }
-        if rng.random_bool(0.4) {
-            word.extend(CONSONANTS.choose(rng).map(|letter| char::from(*letter)));
-        }
-    }
-    word
-}
-
-/// Replaces whole words only; `old` is not empty.
-fn replace_words(text: &str, old: &str, new: &str) -> String {
+/// Replaces whole words, each once: what was put in is not replaced again. The old names are not empty.
+fn replace_words(text: &str, names: &[(String, String)]) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;
-    while let Some(at) = rest.find(old) {
-        let (before, found) = rest.split_at(at);
-        let after = &found[old.len()..];
-        let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-        let whole = !inside(before.chars().next_back()) && !inside(after.chars().next());
-        out.push_str(before);
-        out.push_str(if whole { new } else { old });
-        rest = after;
+    let mut previous = None;
+    let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    while let Some(first) = rest.chars().next() {
+        let found = names.iter().find(|(old, _)| {
+            let after = rest.strip_prefix(old.as_str());
+            !inside(previous) && after.is_some_and(|after| !inside(after.chars().next()))
+        });
+        let (put, taken) = match found {
+            Some((old, new)) => (new.as_str(), old.len()),
+            None => (&rest[..first.len_utf8()], first.len_utf8()),
+        };
+        out.push_str(put);
+        previous = rest[..taken].chars().next_back();
+        rest = &rest[taken..];
     }
-    out.push_str(rest);
     out
 }
 
@@ -325,6 +412,9 @@ fn bare(word: &str) -> (&str, &str, &str) {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
 
     fn low(observation: &str, subtask: &str) -> Transition {
@@ -407,38 +497,64 @@ mod tests {
     }
 
     #[test]
-    fn every_episode_is_copied_by_itself() {
-        let open = Transition {
+    fn what_paint_is_mixed_from_follows_its_colour() {
+        let task = "use chemistry to create red-orange paint. When you are part-way done, focus on the intermediate \
+            (secondary color) paint you created. When you are completely done, focus on the red paint.";
+        let high = Transition {
             state: FrameText::High {
                 scene: String::new(),
-                observation: "kitchen: apricot | doors: hallway open | holding: nothing".into(),
-                task: "boil apricot. First, focus on the substance.".into(),
+                observation:
+                    "art studio: table [jug []]; wood cup [red paint] | doors:  | holding: orange"
+                        .into(),
+                task: task.into(),
                 completed: Box::default(),
                 progress: String::new(),
             },
             ..low("", "")
         };
-        let act = low(
-            "kitchen: apricot | doors: hallway open | holding: nothing",
-            "focus on apricot",
-        );
-        let episodes = [open.clone(), act.clone(), open, act];
-        let copied = copies(&episodes, 3, 7);
-        assert_eq!(copied.len(), 12);
-        let names: std::collections::BTreeSet<&str> = copied
-            .iter()
-            .filter_map(|t| t.utterance.strip_prefix("focus on "))
-            .collect();
-        assert!(names.len() > 3, "{names:?}");
-        for pair in copied.chunks(2) {
-            let FrameText::High { task, .. } = &pair[0].state else {
-                panic!("an episode begins with its plan");
-            };
-            let name = pair[1].utterance.trim_start_matches("focus on ");
-            let name = name.trim_end_matches("; True");
-            assert!(task.starts_with(&format!("boil {name}.")), "{task} {name}");
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut said = BTreeSet::new();
+        for _ in 0..40 {
+            let varied = vary(std::slice::from_ref(&high), &mut rng).remove(0);
+            let frame = varied.state.as_frame();
+            assert!(
+                frame.observation().ends_with("holding: orange"),
+                "the fruit keeps its name"
+            );
+            said.insert(varied.utterance);
         }
-        assert_eq!(copies(&episodes, 3, 7), copied);
+        let expected = [
+            "mix blue paint and yellow paint in jug",
+            "mix red paint and blue paint in jug",
+            "mix red paint and yellow paint in jug",
+        ];
+        assert!(said.iter().eq(&expected), "{said:?}");
+    }
+
+    #[test]
+    fn animals_become_others_of_those_known() {
+        let high = Transition {
+            state: FrameText::High {
+                scene: String::new(),
+                observation: "outside: baby ant; parrot egg; wood | doors:  | holding: nothing".into(),
+                task: "find the animal with the longest life span. The animals are in the 'outside' location.".into(),
+                completed: Box::default(),
+                progress: String::new(),
+            },
+            ..low("", "")
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let said: BTreeSet<String> = (0..200)
+            .map(|_| {
+                vary(std::slice::from_ref(&high), &mut rng)
+                    .remove(0)
+                    .utterance
+            })
+            .collect();
+        assert!(
+            said.len() > 8 && said.contains("focus on crocodile egg"),
+            "{said:?}"
+        );
     }
 
     #[test]
@@ -461,9 +577,11 @@ mod tests {
 
     #[test]
     fn words_are_replaced_whole() {
+        let names =
+            [("apple", "tin"), ("tin", "pear")].map(|(old, new)| (old.to_owned(), new.to_owned()));
         assert_eq!(
-            replace_words("apple; apples, red apple", "apple", "tin"),
-            "tin; apples, red tin"
+            replace_words("apple; apples, red apple tin", &names),
+            "tin; apples, red tin pear"
         );
         for (word, expected) in [
             ("box.", ("", "box", ".")),
@@ -473,13 +591,10 @@ mod tests {
         ] {
             assert_eq!(bare(word), expected);
         }
-        let nameless = FrameText::High {
-            scene: String::new(),
-            observation: String::new(),
-            task: "boil . First, focus on the substance.".into(),
-            completed: Box::default(),
-            progress: String::new(),
-        };
-        assert_eq!(named_in(&nameless), None, "an empty name is everywhere");
+        assert_eq!(
+            named_in("boil . First, focus on the substance."),
+            None,
+            "an empty name is everywhere"
+        );
     }
 }

@@ -1,37 +1,21 @@
 //! `use chemistry to create the substance 'salt water'. A recipe and some of the ingredients might be found near the kitchen.
 //! When you are done, focus on the salt water.`
 //!
-//! The recipes are those of the training variations. What is special lies in the named room; water comes from the kitchen's
-//! sink, where salt and soap are too, and paint from the art studio.
+//! The recipe is read, and kept: what it says stands in one progress only, so it is read again wherever it is needed. What is
+//! special lies in the named room; water comes from the kitchen's sink, and paint from the art studio.
 
 use crate::scienceworld::house::{ART_STUDIO, GREENHOUSE, KITCHEN};
 use crate::scienceworld::situation::Situation;
-use crate::scienceworld::skill::{focus, go, mix, names, take};
+use crate::scienceworld::skill::{focus, go, mix, names, recipe, take};
 
 use super::paint::VESSELS;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Goal {
-    product: &'static str,
-    ingredients: &'static [&'static str],
+    product: String,
     room: String,
 }
-
-/// What is mixed from what.
-const RECIPES: [(&str, &[&str]); 8] = [
-    ("salt water", &["sodium chloride", "water"]),
-    ("soapy water", &["soap", "water"]),
-    ("mixed nuts", &["peanut", "almond", "cashew"]),
-    ("sodium acetate", &["acetic acid", "sodium bicarbonate"]),
-    ("banana sandwich", &["banana", "bread"]),
-    ("blue paper", &["paper", "blue paint"]),
-    ("peanut butter sandwich", &["peanut", "bread"]),
-    (
-        "peanut butter with jam sandwich",
-        &["peanut", "jam", "bread"],
-    ),
-];
 
 /// What the kitchen has to mix in.
 const CUP: &str = "glass cup";
@@ -46,36 +30,66 @@ pub fn read(task: &str) -> Option<Goal> {
     let (product, rest) = rest.split_once("'. ")?;
     let (_, rest) = rest.split_once(" might be found near the ")?;
     let (room, _) = rest.split_once(". ")?;
-    let &(product, ingredients) = RECIPES.iter().find(|(name, _)| *name == product)?;
     Some(Goal {
-        product,
-        ingredients,
+        product: product.to_owned(),
         room: room.to_owned(),
     })
+}
+
+/// What the recipe named, as far as the frame still says it.
+fn ingredients(s: &Situation<'_>) -> Option<Vec<String>> {
+    recipe::ingredients(s.progress).or_else(|| Some(mix::read(s.last()?)?.ingredients().to_vec()))
 }
 
 impl Goal {
     /// The next subtask.
     #[must_use]
     pub fn next(&self, s: &Situation<'_>) -> String {
-        if s.view.find(self.product).is_some() {
-            return focus::sentence(self.product);
+        if s.view.find(&self.product).is_some() {
+            return focus::sentence(&self.product);
         }
-        match self.ingredients {
-            [_, "water"] => self.mix_in(KITCHEN, s),
-            [dry, paint] if paint.ends_with(" paint") => self.dry_then_paint(dry, s),
-            _ if EQUIPPED.contains(&self.room.as_str()) || s.view.holds(CUP) => {
-                self.mix_in(&self.room, s)
+        let is_equipped = EQUIPPED.contains(&self.room.as_str()) || s.view.holds(CUP);
+        // A cup that was set down where it is needed will do, too.
+        if !is_equipped && !(s.is_in(&self.room) && s.view.find(CUP).is_some()) {
+            return if s.is_in(KITCHEN) {
+                take::sentence(CUP)
+            } else {
+                go::sentence(KITCHEN)
+            };
+        }
+        let Some(ingredients) = ingredients(s) else {
+            return if s.is_in(&self.room) || recipe::is_held(&s.view) {
+                recipe::sentence(&self.product)
+            } else {
+                go::sentence(&self.room)
+            };
+        };
+        let ingredients: Vec<&str> = ingredients.iter().map(String::as_str).collect();
+        match ingredients[..] {
+            [_, "water"] => self.mix_in(KITCHEN, &ingredients, s),
+            [dry, paint] if paint.ends_with(" paint") => {
+                let is_here = s.is_in(ART_STUDIO) && names::find(&s.view, dry).is_some()
+                    || names::holds(&s.view, dry);
+                if is_here {
+                    self.mix_in(ART_STUDIO, &ingredients, s)
+                } else if s.is_in(&self.room) {
+                    take::sentence(dry)
+                } else {
+                    go::sentence(&self.room)
+                }
             }
-            // A cup that was set down where it is needed.
-            _ if s.is_in(&self.room) && s.view.find(CUP).is_some() => self.mix_in(&self.room, s),
-            _ if s.is_in(KITCHEN) => take::sentence(CUP),
-            _ => go::sentence(KITCHEN),
+            _ => self.mix_in(&self.room, &ingredients, s),
         }
     }
 
-    fn mix_in(&self, room: &str, s: &Situation<'_>) -> String {
+    fn mix_in(&self, room: &str, ingredients: &[&str], s: &Situation<'_>) -> String {
         if !s.is_in(room) {
+            // What was carried to another room is wanted there.
+            let dry = ingredients[0];
+            if room == KITCHEN && !names::holds(&s.view, dry) && names::find(&s.view, dry).is_some()
+            {
+                return take::sentence(dry);
+            }
             return go::sentence(room);
         }
         let kitchen = [CUP];
@@ -85,20 +99,8 @@ impl Goal {
             &kitchen
         };
         match vessels.iter().find(|name| s.view.find(name).is_some()) {
-            Some(vessel) => mix::sentence(self.ingredients, vessel),
+            Some(vessel) => mix::sentence(ingredients, vessel),
             None => go::sentence(KITCHEN),
-        }
-    }
-
-    fn dry_then_paint(&self, dry: &str, s: &Situation<'_>) -> String {
-        if s.is_in(ART_STUDIO) && names::find(&s.view, dry).is_some() || names::holds(&s.view, dry)
-        {
-            return self.mix_in(ART_STUDIO, s);
-        }
-        if s.is_in(&self.room) {
-            take::sentence(dry)
-        } else {
-            go::sentence(&self.room)
         }
     }
 }

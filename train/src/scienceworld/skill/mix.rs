@@ -35,6 +35,14 @@ pub fn read(subtask: &str) -> Option<Mix> {
     })
 }
 
+impl Mix {
+    /// What is mixed.
+    #[must_use]
+    pub fn ingredients(&self) -> &[String] {
+        &self.ingredients
+    }
+}
+
 /// What the simulator says when the named thing is out of reach, as in a jar whose lid is closed.
 const OUT_OF_REACH: &str = "No known action";
 

@@ -16,6 +16,7 @@ pub mod mix;
 pub mod names;
 pub mod plant;
 pub mod put;
+pub mod recipe;
 pub mod search;
 pub mod soil;
 pub mod stage;
@@ -152,6 +153,7 @@ pub fn read(subtask: &str) -> Option<Box<dyn Skill>> {
         .or_else(|| put::read(subtask).map(boxed))
         .or_else(|| circuit::read(subtask).map(boxed))
         .or_else(|| mix::read(subtask).map(boxed))
+        .or_else(|| recipe::read(subtask).map(boxed))
         .or_else(|| drop::read(subtask).map(boxed))
         .or_else(|| dunk::read(subtask).map(boxed))
         .or_else(|| measure::read(subtask).map(boxed))
