@@ -62,7 +62,14 @@ fn known<'a>(transitions: impl IntoIterator<Item = &'a Transition>) -> Vec<Strin
 }
 
 fn exercise(index: usize, known: &[String], rng: &mut ChaCha8Rng) -> Transition {
-    let view = room(known, rng);
+    // A name that stood twice would have two answers.
+    let view = loop {
+        let view = room(known, rng);
+        let mut names = BTreeSet::new();
+        if view.everything().all(|thing| names.insert(&thing.name)) {
+            break view;
+        }
+    };
     let mut asked: Vec<String> = view.everything().map(|thing| thing.name.clone()).collect();
     asked.shuffle(rng);
     asked.truncate(rng.random_range(3..=5));
@@ -153,7 +160,7 @@ fn thing(known: &[String], depth: u32, rng: &mut ChaCha8Rng) -> Thing {
         }
         2 => thing.open = Some(false),
         3 => thing.state = Some(if rng.random_bool(0.5) { "on" } else { "off" }.to_owned()),
-        4 => thing.state = Some(rng.random_range(-100..300).to_string()),
+        4 => thing.name = format!("{} {}", thing.name, rng.random_range(1..100)),
         _ => {}
     }
     thing

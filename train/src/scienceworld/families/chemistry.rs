@@ -109,49 +109,60 @@ impl Goal {
 mod tests {
     use crate::scienceworld::families::testing;
 
-    fn next(product: &str, room: &str, observation: &str) -> String {
+    fn next(product: &str, room: &str, observation: &str, progress: &str) -> String {
         let task = format!(
             "use chemistry to create the substance '{product}'. A recipe and some of the ingredients might be found near \
              the {room}. When you are done, focus on the {product}."
         );
-        testing::next(&task, observation, &[], "None")
+        testing::next(&task, observation, &[], progress)
     }
 
-    const KITCHEN_CUP: &str =
-        "kitchen: sink off []; soap; table [glass cup []] | doors:  | holding: orange";
+    #[test]
+    fn the_recipe_is_read_where_it_is_forgotten() {
+        let kitchen =
+            "kitchen: sink off []; soap; table [glass cup []] | doors:  | holding: orange";
+        let soapy = |progress| next("soapy water", "kitchen", kitchen, progress);
+        assert_eq!(soapy("None"), "read the recipe of soapy water");
+        assert_eq!(
+            soapy("To make soapy water, you need to mix soap, water."),
+            "mix soap and water in glass cup"
+        );
+    }
 
     #[test]
     fn where_things_are_mixed() {
-        assert_eq!(
-            next("soapy water", "workshop", KITCHEN_CUP),
-            "mix soap and water in glass cup"
-        );
-        assert_eq!(
-            next("mixed nuts", "workshop", KITCHEN_CUP),
-            "pick up glass cup"
-        );
+        let nuts = |observation, progress| next("mixed nuts", "workshop", observation, progress);
+        let kitchen = "kitchen: sink off []; table [glass cup []] | doors:  | holding: orange";
+        assert_eq!(nuts(kitchen, "None"), "pick up glass cup");
         let hall = "hallway: picture | doors: workshop open | holding: glass cup []";
-        assert_eq!(next("mixed nuts", "workshop", hall), "go to the workshop");
+        assert_eq!(nuts(hall, "None"), "go to the workshop");
         let workshop =
             "workshop: almond; cashew; peanut | doors: hallway open | holding: glass cup []";
+        assert_eq!(nuts(workshop, "None"), "read the recipe of mixed nuts");
+        let recipe = "To make mixed nuts, you need to mix peanut, almond, cashew.";
         assert_eq!(
-            next("mixed nuts", "workshop", workshop),
+            nuts(workshop, recipe),
             "mix peanut, almond and cashew in glass cup"
         );
+        let tea = "To make tea, you need to mix tea leaves, water.";
+        let workshop = "workshop: tea leaves | doors: hallway open | holding: glass cup []";
+        assert_eq!(next("tea", "workshop", workshop, tea), "pick up tea leaves");
+        let held = "workshop: table [] | doors: hallway open | holding: glass cup [], tea leaves";
+        assert_eq!(next("tea", "workshop", held, tea), "go to the kitchen");
     }
 
     #[test]
     fn blue_paper() {
+        let recipe = "To make blue paper, you need to mix paper, blue paint.";
+        let blue = |observation, progress| next("blue paper", "kitchen", observation, progress);
         let kitchen = "kitchen: blank paper; table [glass cup []] | doors:  | holding: orange";
-        assert_eq!(next("blue paper", "kitchen", kitchen), "pick up paper");
-        let held = "hallway: picture | doors:  | holding: blank paper";
-        assert_eq!(next("blue paper", "kitchen", held), "go to the art studio");
-        let studio = "art studio: table [jug []] | doors:  | holding: blank paper";
-        assert_eq!(
-            next("blue paper", "kitchen", studio),
-            "mix paper and blue paint in jug"
-        );
+        assert_eq!(blue(kitchen, recipe), "pick up paper");
+        let held = "kitchen: chair | doors:  | holding: blank paper";
+        assert_eq!(blue(held, recipe), "go to the art studio");
+        let studio = "art studio: table [jug []] | doors:  | holding: blank paper, recipe titled instructions to make blue paper";
+        assert_eq!(blue(studio, "None"), "read the recipe of blue paper");
+        assert_eq!(blue(studio, recipe), "mix paper and blue paint in jug");
         let done = "art studio: table [jug [blue paper]] | doors:  | holding: nothing";
-        assert_eq!(next("blue paper", "kitchen", done), "focus on blue paper");
+        assert_eq!(blue(done, "None"), "focus on blue paper");
     }
 }
