@@ -84,6 +84,44 @@ pub enum Error {
         /// Why and where.
         source: ReadError,
     },
+    /// A model in several files that do not belong together.
+    #[error("{path} is part of a model in several files, but {problem}")]
+    Split {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A GGUF that another form cannot hold, or that must not become another.
+    #[error("{path}: {problem}")]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what is allowed.
+        problem: String,
+    },
+    /// Weights cut into too many files.
+    #[error(
+        "the weights would be {files} files, and {most} are allowed; make them larger (--split-max-size)"
+    )]
+    TooManyFiles {
+        /// How many there would be.
+        files: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// A weight of a GGUF that is NaN or infinite.
+    #[error(
+        "tensor {name:?}: weight {index} is {value}; the file is damaged, or made of a diverged training"
+    )]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// Position in the tensor as it is stored, row by row.
+        index: u64,
+        /// The weight.
+        value: f32,
+    },
     /// The file that was just written does not read back as planned: a bug here, or a disk that lies.
     #[error(
         "{path} does not read back as it was written; check the disk, and report it if it is sound"

@@ -90,7 +90,7 @@ impl RandomModel {
         }
         let mut files = BTreeMap::new();
         for shard in 0..self.shards {
-            let name = format!("model-{:05}-of-{:05}.safetensors", shard + 1, self.shards);
+            let name = shards::name(shard, self.shards);
             // Dealt out like cards, so that neighbours lie in different files.
             let part: Vec<_> = tensors.iter().skip(shard).step_by(self.shards).collect();
             write_weights(&directory.join(&name), &part)?;

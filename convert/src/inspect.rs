@@ -115,7 +115,7 @@ pub fn to_json(file: &GgufFile<'_>, file_bytes: u64, all: bool) -> Json {
     })
 }
 
-fn value_to_json(value: &Value, all: bool) -> Json {
+pub(crate) fn value_to_json(value: &Value, all: bool) -> Json {
     match value {
         Value::U8(number) => json!(number),
         Value::I8(number) => json!(number),
@@ -222,7 +222,7 @@ impl fmt::Display for Page<'_> {
 }
 
 /// `text` with control characters escaped, cut after `most` characters.
-fn printable(text: &str, most: usize) -> String {
+pub(crate) fn printable(text: &str, most: usize) -> String {
     let mut shown = String::new();
     for (count, symbol) in text.chars().enumerate() {
         if count == most {

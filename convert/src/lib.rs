@@ -9,6 +9,9 @@
 //! | [`quantize`] | which tensor gets which type, and ggml's reference quantizers bit for bit |
 //! | [`gguf`] | the container: a streaming writer and a reader that trusts nothing |
 //! | [`export`] | the conversion of a checkpoint |
+//! | [`stored`] | a model in GGUF files as a source |
+//! | [`requantize`], [`dequantize`] | from GGUF to other types, and back to a checkpoint directory |
+//! | [`diff`] | what tells two GGUF models apart |
 //! | [`stream`] | rows in, files out: decoded once, encoded in parallel, cut into shards |
 //! | [`output`] | files written beside their places, read back, renamed together |
 //! | [`report`] | what was written, and how far storing moved the weights |
@@ -33,6 +36,8 @@
 #![deny(unsafe_code)]
 
 pub mod architecture;
+pub mod dequantize;
+pub mod diff;
 mod error;
 pub mod export;
 pub mod fixtures;
@@ -45,7 +50,9 @@ pub mod output;
 pub mod plan;
 pub mod quantize;
 pub mod report;
+pub mod requantize;
 pub mod source;
+pub mod stored;
 pub mod stream;
 
 pub use error::Error;

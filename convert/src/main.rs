@@ -1,6 +1,7 @@
 //! The program `stride-convert`: reads the command line, calls the library, prints.
 //!
 //! Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 130 interrupted (nothing is left).
+//! Those of `diff`: 0 the same, 1 different, 2 wrong usage or unreadable.
 
 mod commands;
 
@@ -12,7 +13,7 @@ use commands::{Answer, Command};
 
 /// Turns trained policies into GGUF files and looks into them.
 ///
-/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
+/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted; diff: 0 same, 1 different, 2 could not compare.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -32,14 +33,16 @@ fn main() -> ExitCode {
         // The work can still be done; only an interruption would leave a temporary file.
         eprintln!("stride-convert: warning: cannot listen for interruptions: {error}");
     }
-    match Arguments::parse().command.run() {
+    let command = Arguments::parse().command;
+    let failure = command.failure();
+    match command.run() {
         Ok(answer) => print(&answer),
         Err(error) => {
             if let Some(usage) = error.downcast_ref::<clap::Error>() {
                 usage.exit();
             }
             eprintln!("stride-convert: {error:#}");
-            ExitCode::FAILURE
+            failure.into()
         }
     }
 }

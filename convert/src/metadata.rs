@@ -20,6 +20,10 @@ pub const UTTERANCE_PREFIX: &str = "stride.utterance_tokens.";
 pub const SOURCE_FILES_KEY: &str = "stride.source.files";
 /// Their SHA-256, in the same order.
 pub const SOURCE_SHA256_KEY: &str = "stride.source.sha256";
+/// In a file that was made of another GGUF: the files that one was made of, and their SHA-256.
+pub const ORIGIN_FILES_KEY: &str = "stride.origin.files";
+/// See [`ORIGIN_FILES_KEY`].
+pub const ORIGIN_SHA256_KEY: &str = "stride.origin.sha256";
 /// What was asked for as `--type`.
 pub const RECIPE_KEY: &str = "stride.recipe";
 /// What was asked for as `--tensor-type`; absent where nothing was.
@@ -64,6 +68,24 @@ pub(crate) fn provenance(metadata: &mut Metadata, sources: &[Provenance], types:
         let overrides: Vec<String> = types.overrides.iter().map(ToString::to_string).collect();
         metadata.set(OVERRIDES_KEY, overrides);
     }
+}
+
+/// Brings the metadata of a GGUF up to date that is stored anew under `types`. What stood there first about where the
+/// weights come from stays under `stride.origin`.
+pub(crate) fn requantized(metadata: &mut Metadata, sources: &[Provenance], types: &TypeChoice) {
+    for (source, origin) in [
+        (SOURCE_FILES_KEY, ORIGIN_FILES_KEY),
+        (SOURCE_SHA256_KEY, ORIGIN_SHA256_KEY),
+    ] {
+        if let Some(value) = metadata.remove(source)
+            && metadata.get(origin).is_none()
+        {
+            metadata.set(origin, value);
+        }
+    }
+    metadata.set("general.file_type", types.recipe.file_type());
+    metadata.set("general.quantization_version", QUANTIZATION_VERSION);
+    provenance(metadata, sources, types);
 }
 
 fn general(metadata: &mut Metadata, checkpoint: &Checkpoint, recipe: Recipe) {

@@ -2,6 +2,8 @@
 //! calls [`abandon`] and leaves nothing; one that is killed leaves files `.stride-convert-*.tmp`, never a broken one
 //! under an output's name.
 
+mod folder;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
@@ -13,6 +15,7 @@ use tempfile::NamedTempFile;
 use crate::error::Error;
 use crate::gguf::{GgufFile, Metadata, TensorInfo};
 use crate::map::MappedFile;
+pub(crate) use folder::Folder;
 
 /// The files that are being written. Whoever makes, renames or removes one holds the lock, so that [`abandon`] sees
 /// either all files of a conversion under their names or none.
@@ -29,7 +32,10 @@ pub fn abandon() {
     let paths = unfinished();
     for path in &*paths {
         // The process ends anyway; there is nobody to tell.
-        let _ = std::fs::remove_file(path);
+        let _ = match path.is_dir() {
+            true => std::fs::remove_dir_all(path),
+            false => std::fs::remove_file(path),
+        };
     }
     std::mem::forget(paths);
 }

@@ -67,6 +67,21 @@ impl RowOrder {
     }
 }
 
+impl RowOrder {
+    /// The row of the GGUF tensor that row `row` of the checkpoint becomes: the inverse of
+    /// [`source_row`](Self::source_row).
+    #[must_use]
+    pub const fn target_row(self, row: usize, head_dim: usize) -> usize {
+        match self {
+            Self::Kept => row,
+            Self::Interleaved => {
+                let (within, half) = (row % head_dim, head_dim / 2);
+                row - within + 2 * (within % half) + within / half
+            }
+        }
+    }
+}
+
 /// One line of a table. `{}` in a name is the layer.
 #[derive(Debug, Clone, Copy)]
 pub struct TensorRule {
@@ -154,6 +169,9 @@ mod tests {
         let rows: Vec<usize> = (0..12).map(|row| order.source_row(row, 6)).collect();
         assert_eq!(rows, [0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11]);
         assert_eq!(RowOrder::Kept.source_row(7, 6), 7);
+        for order in [order, RowOrder::Kept] {
+            assert!((0..12).all(|row| order.target_row(order.source_row(row, 6), 6) == row));
+        }
     }
 
     #[test]

@@ -4,10 +4,13 @@
 //! decides the exit code.
 
 mod card;
+mod dequantize;
+mod diff;
 mod export;
 mod inspect;
 mod outputs;
 mod progress;
+mod requantize;
 
 use clap::Subcommand;
 
@@ -31,15 +34,29 @@ impl From<String> for Answer {
 #[derive(Subcommand)]
 pub enum Command {
     Export(export::Export),
+    Requantize(requantize::Requantize),
+    Dequantize(dequantize::Dequantize),
+    Diff(diff::Diff),
     Inspect(inspect::Inspect),
     Card(card::Card),
 }
 
 impl Command {
+    /// The exit code of a failure. Where 1 already means "they differ", it is 2, as with diff(1) and cmp(1).
+    pub const fn failure(&self) -> u8 {
+        match self {
+            Self::Diff(_) => 2,
+            _ => 1,
+        }
+    }
+
     /// Does the command.
     pub fn run(self) -> anyhow::Result<Answer> {
         match self {
             Self::Export(command) => command.run(),
+            Self::Requantize(command) => command.run(),
+            Self::Dequantize(command) => command.run(),
+            Self::Diff(command) => command.run(),
             Self::Inspect(command) => command.run(),
             Self::Card(command) => command.run(),
         }

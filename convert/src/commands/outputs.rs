@@ -74,7 +74,7 @@ fn place(output: &Path, recipe: Recipe) -> PathBuf {
 }
 
 /// A number of bytes.
-fn size(text: &str) -> Result<u64, String> {
+pub fn size(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 7] = [
         ("KiB", 1 << 10),
         ("MiB", 1 << 20),

@@ -3,6 +3,8 @@
 //! Counts, lengths and offsets are compared with the bytes that remain before anything is allocated, so reading needs
 //! at most about four times the bytes of the header, and the tensor data is never copied.
 
+use std::ops::Range;
+
 use super::cursor::Cursor;
 use super::directory::{LEAST_ENTRY, TensorEntry, check_places, directory};
 use super::error::{ReadError, ReadErrorKind};
@@ -25,6 +27,7 @@ pub struct GgufFile<'a> {
     pub tensors: Vec<TensorEntry>,
     /// Alignment of the tensor data.
     pub alignment: u64,
+    start: usize,
     data: &'a [u8],
 }
 
@@ -53,6 +56,7 @@ impl<'a> GgufFile<'a> {
             metadata,
             tensors,
             alignment,
+            start,
             data,
         })
     }
@@ -61,6 +65,16 @@ impl<'a> GgufFile<'a> {
     #[must_use]
     pub fn tensor(&self, name: &str) -> Option<&TensorEntry> {
         self.tensors.iter().find(|tensor| tensor.name == name)
+    }
+
+    /// Where the stored bytes of a tensor of this file stand in it; empty for an entry of another file.
+    #[must_use]
+    pub fn place(&self, tensor: &TensorEntry) -> Range<usize> {
+        let bytes = self.bytes(tensor).len();
+        // The offset of an entry that has bytes here is one of a slice in memory.
+        let start =
+            self.start + usize::try_from(tensor.offset).unwrap_or(0) * usize::from(bytes > 0);
+        start..start + bytes
     }
 
     /// The stored bytes of a tensor of this file; empty for an entry of another file that does not fit here.

@@ -110,6 +110,12 @@ impl TensorType {
         self.layout().3
     }
 
+    /// Several weights share a scale. Floating-point and whole numbers are not quantized.
+    #[must_use]
+    pub fn is_quantized(self) -> bool {
+        self.block_len() > 1
+    }
+
     /// Bytes per block.
     #[must_use]
     pub fn block_bytes(self) -> u64 {

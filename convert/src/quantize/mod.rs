@@ -10,6 +10,7 @@ pub mod q5_0;
 pub mod q5_1;
 pub mod q8_0;
 mod recipe;
+pub mod roles;
 
 pub use overrides::{TypeChoice, TypeChoiceError, TypeOverride};
 pub use recipe::{Recipe, TensorRole};

@@ -34,7 +34,7 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 }
 
 /// SHA-256 of a file of any size, in hexadecimal. It is read in pieces, not through the map, to keep memory small.
-pub(super) fn sha256_of(path: &Path) -> Result<String, SourceError> {
+pub(crate) fn sha256_of(path: &Path) -> Result<String, SourceError> {
     let hash = || -> std::io::Result<String> {
         let mut file = File::open(path)?;
         let mut hash = Sha256::new();

@@ -10,7 +10,7 @@
 
 pub mod config;
 mod error;
-mod file;
+pub(crate) mod file;
 pub mod policy;
 pub mod shards;
 pub mod tokenizer;

@@ -16,9 +16,15 @@ pub const FILE: &str = "model.safetensors.index.json";
 /// Bytes at most: some 100,000 tensors.
 pub const MOST_BYTES: u64 = 16 << 20;
 /// Files at most, each of which is mapped.
-const MOST_FILES: usize = 1024;
+pub(crate) const MOST_FILES: usize = 1024;
 /// Bytes of a file name at most, as file systems allow.
 const MOST_NAME: usize = 255;
+
+/// The usual name of file `index` of `count`.
+#[must_use]
+pub fn name(index: usize, count: usize) -> String {
+    format!("model-{:05}-of-{count:05}.safetensors", index + 1)
+}
 
 /// What stands in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
+use std::str::FromStr;
 
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
@@ -63,6 +64,18 @@ impl fmt::Display for WeightType {
             Self::F16 => "F16",
             Self::Bf16 => "BF16",
         })
+    }
+}
+
+impl FromStr for WeightType {
+    type Err = String;
+
+    /// Reads a name in any case.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        [Self::F32, Self::F16, Self::Bf16]
+            .into_iter()
+            .find(|kind| kind.to_string().eq_ignore_ascii_case(name))
+            .ok_or_else(|| format!("weights are f32, f16 or bf16, not {name:?}"))
     }
 }
 

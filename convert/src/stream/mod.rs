@@ -118,20 +118,54 @@ pub fn write(
         .iter()
         .map(Sink::create)
         .collect::<Result<Vec<_>, _>>()?;
-    let shapes: Vec<(usize, usize)> = outputs.first().map_or_else(Vec::new, |first| {
-        first.tensors.iter().map(TensorInfo::rows_columns).collect()
+    let tensors: Vec<&[TensorInfo]> = outputs
+        .iter()
+        .map(|output| output.tensors.as_slice())
+        .collect();
+    let mut takers: Vec<&mut dyn TensorSink> = sinks.iter_mut().map(|sink| sink as _).collect();
+    let moved = pass(source, &tensors, &mut takers, &mut observe)?;
+    for (report, moved) in reports.iter_mut().zip(moved) {
+        for (line, moved) in report.tensors.iter_mut().zip(moved) {
+            line.deviation = Some(moved);
+        }
+    }
+    let mut finished = Vec::new();
+    for sink in sinks {
+        finished.extend(sink.finish()?);
+    }
+    output::publish(finished, replace)?;
+    Ok(reports)
+}
+
+/// Takes encoded tensors, one after the other.
+pub(crate) trait TensorSink {
+    /// Takes more bytes of the current tensor.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error>;
+
+    /// Closes the current tensor.
+    fn end_tensor(&mut self) -> Result<(), Error>;
+}
+
+/// Takes every row of `source` through every sink, as the type that the sink's `tensors` give it. Returns, by sink and
+/// tensor, how far that moved the weights.
+pub(crate) fn pass(
+    source: &dyn TensorSource,
+    tensors: &[&[TensorInfo]],
+    sinks: &mut [&mut dyn TensorSink],
+    observe: &mut dyn FnMut(Progress<'_>),
+) -> Result<Vec<Vec<Deviation>>, Error> {
+    let shapes: Vec<(usize, usize)> = tensors.first().map_or_else(Vec::new, |first| {
+        first.iter().map(TensorInfo::rows_columns).collect()
     });
     let total = shapes
         .iter()
         .map(|&(rows, columns)| (rows * columns) as u64);
     let total = total.sum();
     let mut done = 0;
+    let mut all_moved = vec![Vec::new(); sinks.len()];
     for (tensor, &(rows, columns)) in shapes.iter().enumerate() {
-        let kinds: Vec<TensorType> = outputs
-            .iter()
-            .map(|output| output.tensors[tensor].kind)
-            .collect();
-        let mut moved = vec![Deviation::default(); outputs.len()];
+        let kinds: Vec<TensorType> = tensors.iter().map(|sink| sink[tensor].kind).collect();
+        let mut moved = vec![Deviation::default(); sinks.len()];
         let chunk = (CHUNK_WEIGHTS / columns).max(1);
         for first in (0..rows).step_by(chunk) {
             let last = (first + chunk).min(rows);
@@ -149,20 +183,15 @@ pub fn write(
             source.release(tensor, first..last);
             done += ((last - first) * columns) as u64;
         }
-        for ((sink, report), moved) in sinks.iter_mut().zip(&mut reports).zip(moved) {
+        for ((sink, all_moved), moved) in sinks.iter_mut().zip(&mut all_moved).zip(moved) {
             sink.end_tensor()?;
-            report.tensors[tensor].deviation = Some(moved);
+            all_moved.push(moved);
         }
     }
-    let mut finished = Vec::new();
-    for sink in sinks {
-        finished.extend(sink.finish()?);
-    }
-    output::publish(finished, replace)?;
     observe(Progress {
         tensor: "",
         done,
         total,
     });
-    Ok(reports)
+    Ok(all_moved)
 }

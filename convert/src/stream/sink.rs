@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::PathBuf;
 
-use super::Output;
+use super::{Output, TensorSink};
 use crate::error::Error;
 use crate::gguf::{GgufWriter, Metadata, TensorInfo, WriteError, file_bytes, split};
 use crate::output::{Beside, Finished};
@@ -76,8 +76,15 @@ impl Sink {
         })
     }
 
-    /// Writes more bytes of the current tensor.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    /// All files, complete and still beside their places.
+    pub(super) fn finish(mut self) -> Result<Vec<Finished>, Error> {
+        self.finished.push(self.current.finish()?);
+        Ok(self.finished)
+    }
+}
+
+impl TensorSink for Sink {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         if self.current.left == 0
             && let Some(next) = self.ahead.next()
         {
@@ -88,18 +95,11 @@ impl Sink {
         written.map_err(|source| self.current.file.refuse(source))
     }
 
-    /// Closes the current tensor.
-    pub(super) fn end_tensor(&mut self) -> Result<(), Error> {
+    fn end_tensor(&mut self) -> Result<(), Error> {
         let ended = self.current.writer.end_tensor();
         ended.map_err(|source| self.current.file.refuse(source))?;
         self.current.left = self.current.left.saturating_sub(1);
         Ok(())
-    }
-
-    /// All files, complete and still beside their places.
-    pub(super) fn finish(mut self) -> Result<Vec<Finished>, Error> {
-        self.finished.push(self.current.finish()?);
-        Ok(self.finished)
     }
 }
 
