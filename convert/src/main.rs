@@ -41,10 +41,21 @@ fn main() -> ExitCode {
             if let Some(usage) = error.downcast_ref::<clap::Error>() {
                 usage.exit();
             }
-            eprintln!("stride-convert: {error:#}");
+            eprintln!("stride-convert: {}", message(&error));
             failure.into()
         }
     }
+}
+
+/// The error and its causes, but for those that the text before has told already.
+fn message(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Prints to stdout. A reader that has closed the pipe (`| head`) has seen enough: no failure.

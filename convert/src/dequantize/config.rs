@@ -6,10 +6,11 @@ use super::number;
 use crate::architecture::{ALL, Architecture, Window};
 use crate::error::Error;
 use crate::gguf::Value;
+use crate::source::WeightType;
 use crate::stored::StoredModel;
 
-/// The configuration of `model`.
-pub(super) fn of(model: &StoredModel) -> Result<Json, Error> {
+/// The configuration of `model` with weights of `kind`.
+pub(super) fn of(model: &StoredModel, kind: WeightType) -> Result<Json, Error> {
     let architecture = architecture(model)?;
     let name = architecture.name;
     let key = |field: &str| format!("{name}.{field}");
@@ -49,6 +50,11 @@ pub(super) fn of(model: &StoredModel) -> Result<Json, Error> {
         "vocab_size": embedding.rows_columns.0,
         "max_position_embeddings": size("context_length")?,
         "tie_word_embeddings": model.tensor(architecture.output.target).is_none(),
+        "torch_dtype": match kind {
+            WeightType::F32 => "float32",
+            WeightType::F16 => "float16",
+            WeightType::Bf16 => "bfloat16",
+        },
         "bos_token_id": token(model, "bos"),
         "eos_token_id": token(model, "eos"),
     });

@@ -46,7 +46,7 @@ pub fn dequantize(
     options: Options,
     observe: impl FnMut(Progress<'_>),
 ) -> Result<Report, Error> {
-    let json = config::of(model)?;
+    let json = config::of(model, options.kind)?;
     let text = text(&json);
     // What we write, we must be able to read; this also fills in what the shapes need.
     let config = ModelConfig::parse(Path::new(source::config::FILE), text.as_bytes())?;

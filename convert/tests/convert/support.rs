@@ -6,6 +6,7 @@ use serde_json::Value;
 use stride_convert::Error;
 use stride_convert::export::{self, Options};
 use stride_convert::fixtures::RandomModel;
+use stride_convert::gguf::{GgufFile, GgufWriter, Metadata, TensorEntry, TensorInfo};
 use stride_convert::quantize::Recipe;
 use stride_convert::report::Report;
 use stride_convert::source::Checkpoint;
@@ -41,6 +42,21 @@ impl Folder {
     /// The bytes of a file.
     pub fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.file(name)).unwrap()
+    }
+
+    /// Writes a GGUF of the tensors of another with other metadata.
+    pub fn rewrite(&self, from: &str, to: &str, change: impl FnOnce(&mut Metadata)) {
+        let bytes = self.read(from);
+        let file = GgufFile::parse(&bytes).unwrap();
+        let mut metadata = file.metadata.clone();
+        change(&mut metadata);
+        let infos: Vec<TensorInfo> = file.tensors.iter().map(info).collect();
+        let mut writer = GgufWriter::start(Vec::new(), &metadata, &infos).unwrap();
+        for tensor in &file.tensors {
+            writer.write(file.bytes(tensor)).unwrap();
+            writer.end_tensor().unwrap();
+        }
+        std::fs::write(self.file(to), writer.finish().unwrap()).unwrap();
     }
 
     /// Rewrites a JSON file.
@@ -95,6 +111,14 @@ impl Folder {
             .collect();
         names.sort();
         names
+    }
+}
+
+fn info(tensor: &TensorEntry) -> TensorInfo {
+    TensorInfo {
+        name: tensor.name.clone(),
+        shape: tensor.shape.clone(),
+        kind: tensor.kind,
     }
 }
 
