@@ -34,27 +34,66 @@ pub struct DemosArgs {
     /// The same for household games.
     #[arg(long, default_value_t = 1)]
     household_noisy: u64,
-    /// Chance of a wrong action or flag, per low-level call.
-    #[arg(long, default_value_t = ErrorRates::default().low)]
-    low_errors: f64,
-    /// Chance of a wrong progress, per progress call.
-    #[arg(long, default_value_t = ErrorRates::default().progress)]
-    progress_errors: f64,
-    /// Chance of a repeated subtask, per high-level call.
-    #[arg(long, default_value_t = ErrorRates::default().high)]
-    high_errors: f64,
+    #[command(flatten)]
+    playing: Playing,
+    /// Folder for `alfworld.jsonl.zst`, `household.jsonl.zst` and `demos.json`.
+    #[arg(short, long, required = true)]
+    out: Option<PathBuf>,
+}
+
+/// Errors on purpose in ScienceWorld, whose episodes are longer.
+const SCIENCEWORLD_ERRORS: ErrorRates = ErrorRates {
+    low: 0.1,
+    progress: 0.03,
+    high: 0.03,
+};
+
+/// How games of any world are played.
+#[derive(Debug, Args)]
+struct Playing {
+    /// Chance of a wrong action or flag, per low-level call [default: 0.15, in ScienceWorld 0.1]
+    #[arg(long)]
+    low_errors: Option<f64>,
+    /// Chance of a wrong progress, in ScienceWorld of one not rewritten, per progress call [default: 0.05, in ScienceWorld 0.03]
+    #[arg(long)]
+    progress_errors: Option<f64>,
+    /// Chance of a repeated subtask, per high-level call [default: 0.02, in ScienceWorld 0.03]
+    #[arg(long)]
+    high_errors: Option<f64>,
     /// Seed of the errors.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Actions of an episode at most.
     #[arg(long, default_value_t = 50)]
     max_actions: u32,
-    /// Threads; 0 takes one per core.
+    /// Threads, and simulators side by side; 0 takes one per core.
     #[arg(long, default_value_t = 0)]
     threads: usize,
-    /// Folder for `alfworld.jsonl.zst`, `household.jsonl.zst` and `demos.json`.
-    #[arg(short, long, required = true)]
-    out: Option<PathBuf>,
+}
+
+impl Playing {
+    /// The options of a job that writes to `out`; `usual` are the error rates of its world.
+    fn options(&self, noisy: u64, usual: ErrorRates, out: PathBuf) -> anyhow::Result<DemoOptions> {
+        let rates = ErrorRates {
+            low: self.low_errors.unwrap_or(usual.low),
+            progress: self.progress_errors.unwrap_or(usual.progress),
+            high: self.high_errors.unwrap_or(usual.high),
+        };
+        anyhow::ensure!(
+            [rates.low, rates.progress, rates.high]
+                .iter()
+                .all(|rate| (0.0..=1.0).contains(rate)),
+            "error rates are chances between 0 and 1"
+        );
+        Ok(DemoOptions {
+            noisy,
+            rates,
+            seed: self.seed,
+            max_actions: self.max_actions,
+            threads: self.threads,
+            out,
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,24 +118,8 @@ struct ScienceWorldArgs {
     /// Edited copies of every transition (names, rooms and temperatures exchanged), labelled by the expert.
     #[arg(long, default_value_t = 1)]
     variants: u32,
-    /// Chance of a wrong action or flag, per low-level call.
-    #[arg(long, default_value_t = 0.1)]
-    low_errors: f64,
-    /// Chance of a progress that is not rewritten, per progress call.
-    #[arg(long, default_value_t = 0.03)]
-    progress_errors: f64,
-    /// Chance of a repeated subtask, per high-level call.
-    #[arg(long, default_value_t = 0.03)]
-    high_errors: f64,
-    /// Seed of the errors.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Actions of an episode at most.
-    #[arg(long, default_value_t = 50)]
-    max_actions: u32,
-    /// Simulators side by side; 0 takes one per core.
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[command(flatten)]
+    playing: Playing,
     /// Folder for `scienceworld.jsonl.zst` and `demos.json`.
     #[arg(short, long)]
     out: PathBuf,
@@ -124,12 +147,11 @@ pub fn run(args: DemosArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn scienceworld(args: &ScienceWorldArgs) -> anyhow::Result<ExitCode> {
-    let rates = ErrorRates {
-        low: args.low_errors,
-        progress: args.progress_errors,
-        high: args.high_errors,
-    };
-    check(rates)?;
+    let options = args.playing.options(
+        args.noisy,
+        SCIENCEWORLD_ERRORS,
+        args.out.join("scienceworld.jsonl.zst"),
+    )?;
     // Each of them: one mistyped name among others would only be missed in the table at the end.
     for name in &args.tasks {
         anyhow::ensure!(
@@ -150,14 +172,6 @@ fn scienceworld(args: &ScienceWorldArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("creating {}", args.out.display()))?;
     let stop = crate::stop_on_signal()?;
     let episodes = Episodes::new(ids, settings, args.variants, args.balance);
-    let options = DemoOptions {
-        noisy: args.noisy,
-        rates,
-        seed: args.seed,
-        max_actions: args.max_actions,
-        threads: args.threads,
-        out: args.out.join("scienceworld.jsonl.zst"),
-    };
     let bar = progress_bar("scienceworld", episodes.len());
     let what = format!(
         "scienceworld {:?} {} variants, at least {} episodes a task",
@@ -171,16 +185,6 @@ fn scienceworld(args: &ScienceWorldArgs) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     show("scienceworld", &report);
     finish(&args.out, vec![("scienceworld", report)])
-}
-
-fn check(rates: ErrorRates) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        [rates.low, rates.progress, rates.high]
-            .iter()
-            .all(|rate| (0.0..=1.0).contains(rate)),
-        "error rates are chances between 0 and 1"
-    );
-    Ok(())
 }
 
 fn progress_bar(message: &'static str, games: usize) -> ProgressBar {
@@ -206,12 +210,6 @@ fn finish(folder: &Path, reports: Vec<(&str, DemoReport)>) -> anyhow::Result<Exi
 }
 
 fn household_worlds(args: &DemosArgs) -> anyhow::Result<ExitCode> {
-    let rates = ErrorRates {
-        low: args.low_errors,
-        progress: args.progress_errors,
-        high: args.high_errors,
-    };
-    check(rates)?;
     let out = args.out.as_deref().context("--out names the folder")?;
     std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
     let stop = crate::stop_on_signal()?;
@@ -239,17 +237,11 @@ fn household_worlds(args: &DemosArgs) -> anyhow::Result<ExitCode> {
         "learning where things are found, from {} games",
         jobs[0].1.len()
     );
-    let expert = demonstrate::learn_expert(&jobs[0].1, args.threads)?;
+    let expert = demonstrate::learn_expert(&jobs[0].1, args.playing.threads)?;
     let mut reports = Vec::new();
     for (world, games, noisy) in &jobs {
-        let options = DemoOptions {
-            noisy: *noisy,
-            rates,
-            seed: args.seed,
-            max_actions: args.max_actions,
-            threads: args.threads,
-            out: out.join(format!("{world}.jsonl.zst")),
-        };
+        let file = out.join(format!("{world}.jsonl.zst"));
+        let options = args.playing.options(*noisy, ErrorRates::default(), file)?;
         let bar = progress_bar(world, games.len());
         let report = demonstrate::run(games, &expert, &options, &stop, &mut |done| {
             bar.set_position(done as u64);

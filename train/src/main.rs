@@ -40,7 +40,7 @@ enum Command {
     ///
     /// Each game is played once as the expert plays it and --noisy times with errors on purpose; every frame is labelled
     /// by the expert. Only training games are touched.
-    Demos(demos_command::DemosArgs),
+    Demos(Box<demos_command::DemosArgs>),
     /// Make recall exercises from the scenes and names of transition files.
     Recall(RecallArgs),
     /// Train a byte-level BPE vocabulary on the texts of transition files.
@@ -169,7 +169,7 @@ fn main() -> anyhow::Result<ExitCode> {
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     match Cli::parse().command {
-        Command::Demos(args) => demos_command::run(args),
+        Command::Demos(args) => demos_command::run(*args),
         Command::Recall(args) => make_exercises(&args),
         Command::Tokenizer(args) => train_tokenizer(&args),
         Command::Bc(args) => behaviour_cloning(*args),

@@ -193,7 +193,18 @@ pub fn run_with(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<DemoReport> {
-    let settings = format!("{settings}\n{options:?}\n{games} games");
+    // Neither the threads nor the place of the output change what is played.
+    let DemoOptions {
+        noisy,
+        rates,
+        seed,
+        max_actions,
+        threads: _,
+        out: _,
+    } = options;
+    let settings = format!(
+        "{settings}\n{noisy} with errors, {rates:?}, seed {seed}, at most {max_actions} actions\n{games} games"
+    );
     let parts = Parts::open(&options.out, &settings)?;
     let mut report = DemoReport::default();
     let indices: Vec<usize> = (0..games).collect();

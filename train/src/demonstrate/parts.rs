@@ -21,7 +21,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Opens the folder of an output. Parts of a job with other settings are thrown away.
+    /// Opens the folder of an output. Parts of a job with other settings, or of another build of the program, whose expert may
+    /// say other things, are thrown away.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, or holds something that is not ours.
     pub(super) fn open(out: &Path, settings: &str) -> Result<Self> {
         let mut folder = out.as_os_str().to_owned();
         folder.push(".parts");
@@ -30,7 +34,16 @@ impl Parts {
             out: out.to_owned(),
         };
         let mark = parts.folder.join("settings.txt");
-        if std::fs::read_to_string(&mark).ok().as_deref() != Some(settings) {
+        let settings = format!("{settings}\n{}", build());
+        if std::fs::read_to_string(&mark).ok().as_deref() != Some(&settings) {
+            let is_ours = mark.is_file() || is_empty(&parts.folder);
+            if !is_ours {
+                let foreign = std::io::Error::new(
+                    std::io::ErrorKind::AlreadyExists,
+                    "in the way, and not made by this program; move it or choose another output",
+                );
+                return Err(TrainError::io(&parts.folder)(foreign));
+            }
             match std::fs::remove_dir_all(&parts.folder) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(TrainError::io(&parts.folder)(error));
@@ -89,6 +102,21 @@ impl Parts {
     }
 }
 
+/// Which build of the program this is.
+fn build() -> String {
+    let file = std::env::current_exe().and_then(std::fs::metadata);
+    let file = file.map(|file| (file.len(), file.modified().ok()));
+    format!("build {:?}", file.ok())
+}
+
+/// Whether the folder holds nothing, or is not there.
+fn is_empty(folder: &Path) -> bool {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
 /// Writes transitions as JSON Lines, compressed with zstd when the name ends in `.zst`; beside, synced and renamed.
 pub(super) fn write_lines<'a>(
     transitions: impl Iterator<Item = &'a Transition>,
@@ -135,5 +163,29 @@ impl Writer {
             Self::Plain(file) => file.into_inner()?.sync_all(),
             Self::Compressed(file) => file.finish()?.sync_all(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_parts_of_the_same_job_are_kept_and_nothing_of_others_is_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out.jsonl");
+        let report = DemoReport::default();
+        let parts = Parts::open(&out, "a").unwrap();
+        parts.write(0, std::iter::empty(), &report).unwrap();
+        assert!(Parts::open(&out, "a").unwrap().finished(0).is_some());
+        assert!(Parts::open(&out, "b").unwrap().finished(0).is_none());
+
+        let other = folder.path().join("other.jsonl");
+        let taken = folder.path().join("other.jsonl.parts");
+        std::fs::create_dir(&taken).unwrap();
+        std::fs::write(taken.join("thesis.txt"), "years of work").unwrap();
+        let error = Parts::open(&other, "a").unwrap_err().to_string();
+        assert!(error.contains("not made by this program"), "{error}");
+        assert!(taken.join("thesis.txt").is_file());
     }
 }

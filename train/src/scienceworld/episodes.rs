@@ -60,8 +60,9 @@ impl Episodes {
     pub fn play(&self, index: usize, options: &DemoOptions) -> Result<Played, DemoError> {
         let id = self.ids[index];
         // A JVM that died costs a second attempt, not the whole job.
+        // When it fails again, the first error is nearer to the cause.
         self.attempt(id, index, options)
-            .or_else(|_| self.attempt(id, index, options))
+            .or_else(|first| self.attempt(id, index, options).map_err(|_| first))
     }
 
     fn attempt(

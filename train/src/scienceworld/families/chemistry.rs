@@ -48,9 +48,11 @@ impl Goal {
         if s.view.find(&self.product).is_some() {
             return focus::sentence(&self.product);
         }
-        let is_equipped = EQUIPPED.contains(&self.room.as_str()) || s.view.holds(CUP);
         // A cup that was set down where it is needed will do, too.
-        if !is_equipped && !(s.is_in(&self.room) && s.view.find(CUP).is_some()) {
+        let has_vessel = EQUIPPED.contains(&self.room.as_str())
+            || s.view.holds(CUP)
+            || s.is_in(&self.room) && s.view.find(CUP).is_some();
+        if !has_vessel {
             return if s.is_in(KITCHEN) {
                 take::sentence(CUP)
             } else {
