@@ -164,10 +164,15 @@ impl TensorSource for CheckpointTensors<'_> {
         let bytes = self.checkpoint.weights.bytes(&tensor.entry);
         let stride = tensor.columns * tensor.entry.kind.bytes();
         let from = self.row(tensor, row) * stride;
+        let first = weights.len();
         tensor
             .entry
             .kind
             .decode(&bytes[from..from + stride], weights);
+        if tensor.offset != 0.0 {
+            let row = &mut weights[first..];
+            row.iter_mut().for_each(|weight| *weight += tensor.offset);
+        }
         Ok(())
     }
 

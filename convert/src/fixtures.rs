@@ -13,6 +13,7 @@ use stride_firmware_config::frame::{LAYOUT_VERSION, Marker};
 
 use crate::architecture::{LLAMA, TensorRule};
 use crate::quantize::TensorRole;
+use crate::source::rope::Scaling;
 use crate::source::tokenizer::byte_symbol;
 use crate::source::{ModelConfig, WeightType, config, policy, shards, tokenizer, weights};
 
@@ -54,10 +55,17 @@ impl Default for RandomModel {
                 context: 2048,
                 rms_eps: 1e-5,
                 rope_theta: 10_000.0,
+                local_theta: None,
+                rotary: 16,
+                scaling: Scaling::None,
                 window: None,
+                window_pattern: None,
+                attention_cap: None,
+                logit_cap: None,
                 tied: true,
                 bos: Some(Marker::Begin as u32),
                 eos: Some(Marker::End as u32),
+                other_eos: Vec::new(),
             },
             weights: WeightType::F32,
             merges: 200,
@@ -187,7 +195,6 @@ fn config_json(config: &ModelConfig) -> Value {
     let mut json = json!({
         "architectures": [config.architecture.class],
         "model_type": config.architecture.model_type,
-        "hidden_act": "silu",
         "hidden_size": config.hidden,
         "intermediate_size": config.intermediate,
         "num_hidden_layers": config.layers,
@@ -202,8 +209,20 @@ fn config_json(config: &ModelConfig) -> Value {
         "bos_token_id": config.bos,
         "eos_token_id": config.eos,
     });
-    if let Some(window) = config.window {
-        json["sliding_window"] = json!(window);
+    let (field, activation) = config.architecture.activation;
+    json[field] = json!(activation);
+    let optional = [
+        ("sliding_window", config.window.map(|window| json!(window))),
+        ("sliding_window_pattern", config.window_pattern.map(|each| json!(each))),
+        ("query_pre_attn_scalar", config.architecture.scale.map(|_| json!(config.head_dim))),
+        ("attn_logit_softcapping", config.attention_cap.map(|cap| json!(cap))),
+        ("final_logit_softcapping", config.logit_cap.map(|cap| json!(cap))),
+        ("rope_local_base_freq", config.local_theta.map(|theta| json!(theta))),
+    ];
+    for (field, value) in optional {
+        if let Some(value) = value {
+            json[field] = value;
+        }
     }
     json
 }

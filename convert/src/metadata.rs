@@ -1,10 +1,13 @@
 //! The metadata of a policy: llama.cpp's keys, and ours under `stride.`.
 
+mod vocabulary;
+
 use stride_firmware_config::frame::Marker;
 
 use crate::gguf::Metadata;
 use crate::quantize::{Recipe, TypeChoice};
-use crate::source::{Checkpoint, ModelConfig, Provenance, Tokenizer};
+use crate::source::rope::Scaling;
+use crate::source::{Checkpoint, ModelConfig, Provenance};
 
 /// Version of the prompt layout the policy was trained on. Absent when the checkpoint had no `stride.json`.
 pub const LAYOUT_VERSION_KEY: &str = "stride.layout.version";
@@ -33,10 +36,6 @@ pub const CONVERTER_KEY: &str = "stride.converter";
 
 /// `general.quantization_version`, the version of ggml's block formats.
 const QUANTIZATION_VERSION: u32 = 2;
-/// Token types of llama.cpp (`enum llama_token_type`).
-const NORMAL: i32 = 1;
-const CONTROL: i32 = 3;
-const UNUSED: i32 = 5;
 
 /// All metadata of `checkpoint` under `types`. Nothing in it depends on when or where it was made.
 #[must_use]
@@ -44,7 +43,7 @@ pub fn of(checkpoint: &Checkpoint, types: &TypeChoice) -> Metadata {
     let mut metadata = Metadata::new();
     general(&mut metadata, checkpoint, types.recipe);
     hyperparameters(&mut metadata, &checkpoint.config);
-    vocabulary(&mut metadata, &checkpoint.tokenizer, &checkpoint.config);
+    vocabulary::set(&mut metadata, &checkpoint.tokenizer, &checkpoint.config);
     policy(&mut metadata, checkpoint);
     provenance(&mut metadata, &checkpoint.provenance, types);
     metadata
@@ -99,6 +98,10 @@ fn general(metadata: &mut Metadata, checkpoint: &Checkpoint, recipe: Recipe) {
             ("general.description", &policy.description),
         ]
     });
+    let foreign = checkpoint.tokenizer.foreign.as_deref();
+    if let Some(name) = foreign.and_then(|foreign| foreign.rules.needed_name()) {
+        metadata.set("general.name", name);
+    }
     for (key, text) in texts.into_iter().flatten() {
         if let Some(text) = text {
             metadata.set(key, text.as_str());
@@ -119,34 +122,34 @@ fn hyperparameters(metadata: &mut Metadata, config: &ModelConfig) {
     }
     metadata.set(key("attention.layer_norm_rms_epsilon"), config.rms_eps);
     metadata.set(key("rope.freq_base"), config.rope_theta);
-}
-
-/// Rows of the embedding beyond the vocabulary become unused tokens `[PAD..]`, as in `convert_hf_to_gguf.py`.
-fn vocabulary(metadata: &mut Metadata, tokenizer: &Tokenizer, config: &ModelConfig) {
-    let known = tokenizer.tokens.len();
-    let mut tokens = tokenizer.tokens.clone();
-    tokens.extend((known..config.vocab).map(|id| format!("[PAD{id}]")));
-    let kind = |id| match id {
-        marker if marker < Marker::ALL.len() => CONTROL,
-        token if token < known => NORMAL,
-        _ => UNUSED,
+    for (name, number) in architecture.reals {
+        if let Some(number) = number(config) {
+            metadata.set(key(name), number);
+        }
+    }
+    let mut scaled = |kind: &str, factor: Option<f32>, original: Option<u32>, attention: f32| {
+        metadata.set(key("rope.scaling.type"), kind);
+        if let Some(factor) = factor {
+            metadata.set(key("rope.scaling.factor"), factor);
+        }
+        if let Some(original) = original {
+            metadata.set(key("rope.scaling.original_context_length"), original);
+        }
+        if attention != 1.0 {
+            metadata.set(key("rope.scaling.attn_factor"), attention);
+        }
     };
-    let kinds: Vec<i32> = (0..tokens.len()).map(kind).collect();
-    let merges = tokenizer
-        .merges
-        .iter()
-        .map(|(left, right)| format!("{left} {right}"))
-        .collect::<Vec<_>>();
-    metadata.set("tokenizer.ggml.model", "gpt2");
-    metadata.set("tokenizer.ggml.pre", "gpt-2");
-    metadata.set("tokenizer.ggml.tokens", tokens);
-    metadata.set("tokenizer.ggml.token_type", kinds);
-    metadata.set("tokenizer.ggml.merges", merges);
-    metadata.set("tokenizer.ggml.bos_token_id", Marker::Begin as u32);
-    metadata.set("tokenizer.ggml.eos_token_id", Marker::End as u32);
-    metadata.set("tokenizer.ggml.add_bos_token", false);
-    metadata.set("tokenizer.ggml.add_eos_token", false);
-    metadata.set("tokenizer.ggml.add_space_prefix", false);
+    match config.scaling {
+        // The factors of Llama 3 are a tensor, and llama.cpp knows no name for them.
+        Scaling::None | Scaling::Llama3 { .. } => {}
+        Scaling::Linear { factor } => scaled("linear", Some(factor), None, 1.0),
+        Scaling::Yarn { factor, original, attention } => {
+            scaled("yarn", Some(factor), Some(original), attention);
+        }
+        Scaling::LongRope { original, attention, .. } => {
+            scaled("longrope", None, Some(original), attention);
+        }
+    }
 }
 
 fn policy(metadata: &mut Metadata, checkpoint: &Checkpoint) {
@@ -160,7 +163,9 @@ fn policy(metadata: &mut Metadata, checkpoint: &Checkpoint) {
             metadata.set(format!("{UTTERANCE_PREFIX}{level}"), tokens);
         }
     }
-    metadata.set(MARKERS_KEY, markers);
+    if checkpoint.tokenizer.foreign.is_none() {
+        metadata.set(MARKERS_KEY, markers);
+    }
     if let Some(card) = checkpoint
         .policy
         .as_ref()

@@ -1,6 +1,6 @@
 //! From a checkpoint to the list of tensors that will be written. Everything is checked here, before the output exists.
 
-use crate::architecture::{COMPUTED_SUFFIX, RowOrder, TensorRule};
+use crate::architecture::{COMPUTED_SUFFIX, RowOrder, TensorRule, computed};
 use crate::gguf::{TensorInfo, TensorType};
 use crate::quantize::{TensorRole, TypeChoice};
 use crate::source::{Checkpoint, ModelConfig, SourceError, WeightEntry, Weights};
@@ -20,6 +20,8 @@ pub struct PlannedTensor {
     pub vector: bool,
     /// How the rows are ordered.
     pub order: RowOrder,
+    /// What is added to every weight.
+    pub offset: f32,
     /// How it is stored.
     pub kind: TensorType,
     /// Where it stands in the checkpoint.
@@ -84,6 +86,9 @@ pub fn tensors(
     if !config.tied {
         add(&architecture.output, 0)?;
     }
+    for (name, _) in config.scaling.tensors() {
+        add(&computed(name), 0)?;
+    }
     refuse_unexpected(&planned, config, &checkpoint.weights)?;
     Ok(planned)
 }
@@ -122,6 +127,7 @@ fn plan(
         columns,
         vector: expected.len() == 1,
         order: rule.order,
+        offset: rule.offset,
         entry: entry.clone(),
     })
 }

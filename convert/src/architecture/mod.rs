@@ -6,10 +6,11 @@
 
 mod tables;
 
-pub use tables::{ALL, LLAMA, MISTRAL, QWEN2, QWEN3};
+pub use tables::{ALL, GEMMA2, GEMMA3, LLAMA, MISTRAL, PHI3, QWEN2, QWEN3};
 
 use crate::quantize::TensorRole;
 use crate::source::ModelConfig;
+use crate::source::rope::ScalingKind;
 
 /// A dimension, by what it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,12 @@ pub enum Dimension {
     Head,
     /// The vocabulary.
     Vocabulary,
+    /// Queries, keys and values in one matrix.
+    QueriesKeysValues,
+    /// The gate and the way up of the feed-forward layers in one matrix.
+    GateAndUp,
+    /// Rotary partners in a head.
+    RotaryPairs,
 }
 
 impl Dimension {
@@ -39,6 +46,9 @@ impl Dimension {
             Self::KeyValues => config.kv_heads * config.head_dim,
             Self::Head => config.head_dim,
             Self::Vocabulary => config.vocab,
+            Self::QueriesKeysValues => (config.heads + 2 * config.kv_heads) * config.head_dim,
+            Self::GateAndUp => 2 * config.intermediate,
+            Self::RotaryPairs => config.rotary / 2,
         }
     }
 }
@@ -93,12 +103,20 @@ pub struct TensorRule {
     pub shape: &'static [Dimension],
     /// How the rows are ordered.
     pub order: RowOrder,
+    /// What is added to every weight: 1 for the norms of Gemma, which transformers keeps less one.
+    pub offset: f32,
     /// What it is for.
     pub role: TensorRole,
 }
 
 /// A hyperparameter key after `general.architecture` and a dot, and its number; `None` leaves the key out.
 pub type SizeKey = (&'static str, fn(&ModelConfig) -> Option<usize>);
+
+/// A hyperparameter key as [`SizeKey`], and a real number.
+pub type RealKey = (&'static str, fn(&ModelConfig) -> Option<f32>);
+
+/// A field of `config.json` that may be absent, by its name.
+pub type StatedField = &'static str;
 
 /// What `config.json` may say about attention that reaches back a limited number of positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +127,29 @@ pub enum Window {
     EveryLayer,
     /// `use_sliding_window` turns it on for some layers, which llama.cpp cannot do here: refused when on.
     Refused,
+    /// `sliding_window` holds for all layers but each n-th, as `layer_types` or `sliding_window_pattern` says.
+    AllButEach {
+        /// The n of the class where the file does not say.
+        usual: usize,
+    },
+}
+
+/// What llama.cpp divides the products of queries and keys by, where the class lets `config.json` choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttentionScale {
+    /// With this many layers it is the square root of `hidden_size` over the heads, else that of `head_dim`.
+    pub wide_with_layers: usize,
+}
+
+/// Soft limits on products of queries and keys, and on logits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SoftCaps {
+    /// The class has none.
+    Absent,
+    /// llama.cpp applies both always.
+    Both,
+    /// llama.cpp can limit the logits only.
+    Logits,
 }
 
 /// All that the conversion knows about an architecture.
@@ -131,7 +172,25 @@ pub struct Architecture {
     /// Keys that hold whole numbers, in the order of the file.
     pub sizes: &'static [SizeKey],
     /// Optional fields of `config.json` that must stand there, because the class has a default of its own for them.
-    pub stated: &'static [&'static str],
+    pub stated: &'static [StatedField],
+    /// Keys that hold real numbers, in the order of the file.
+    pub reals: &'static [RealKey],
+    /// The field that names the activation, and the one activation that llama.cpp has for it.
+    pub activation: (&'static str, &'static str),
+    /// How positions may be scaled.
+    pub scalings: &'static [ScalingKind],
+    /// A second base of the rotary frequencies, for the layers that reach back a window.
+    pub local_rope: bool,
+    /// Part of a head may be rotated (`partial_rotary_factor`).
+    pub partial_rotary: bool,
+    /// The scale of attention, where it can be chosen.
+    pub scale: Option<AttentionScale>,
+    /// The soft limits.
+    pub soft_caps: SoftCaps,
+    /// The embedding makes the logits where the file does not say.
+    pub usually_tied: bool,
+    /// llama.cpp has no output matrix of its own for it.
+    pub always_tied: bool,
     /// What `config.json` may say about a sliding window.
     pub window: Window,
     /// llama.cpp takes the width of all query heads to be that of the residual stream.
@@ -150,6 +209,19 @@ impl PartialEq for Architecture {
     /// Each stands once in the table, under its `model_type`.
     fn eq(&self, other: &Self) -> bool {
         self.model_type == other.model_type
+    }
+}
+
+/// The line of a tensor that is computed from the configuration, a factor for each rotary pair; it bears one name.
+#[must_use]
+pub const fn computed(name: &'static str) -> TensorRule {
+    TensorRule {
+        source: name,
+        target: name,
+        shape: &[Dimension::RotaryPairs],
+        order: RowOrder::Kept,
+        offset: 0.0,
+        role: TensorRole::Vector,
     }
 }
 
@@ -185,6 +257,6 @@ mod tests {
             let found = Architecture::of(architecture.model_type);
             assert_eq!(found, Some(architecture));
         }
-        assert_eq!(Architecture::of("gemma3_text"), None);
+        assert_eq!(Architecture::of("gemma3n_text"), None);
     }
 }

@@ -37,13 +37,17 @@ impl Export {
 
 /// Says on stderr what the file will not hold, or llama.cpp not do.
 fn warn(checkpoint: &Checkpoint) {
-    if checkpoint.policy.is_none() {
+    let foreign = checkpoint.tokenizer.foreign.as_deref();
+    for warning in foreign.iter().flat_map(|foreign| &foreign.warnings) {
+        eprintln!("stride-convert: warning: {warning}");
+    }
+    if checkpoint.policy.is_none() && foreign.is_none() {
         eprintln!(
             "stride-convert: warning: no stride.json, so the file will not say which prompt layout it speaks"
         );
     }
     let config = &checkpoint.config;
-    if let Some(window) = config.window.filter(|&window| window < config.context) {
+    if let Some(window) = config.ignored_window() {
         eprintln!(
             "stride-convert: warning: attention reaches back {window} positions, but llama.cpp attends to all of them \
              for \"{}\"; keep contexts within the window",

@@ -128,6 +128,18 @@ impl From<Vec<String>> for Value {
     }
 }
 
+impl From<Vec<f32>> for Value {
+    fn from(items: Vec<f32>) -> Self {
+        Self::Array(Array::F32(items))
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(items: Vec<u8>) -> Self {
+        Self::Array(Array::U8(items))
+    }
+}
+
 impl From<Vec<i32>> for Value {
     fn from(items: Vec<i32>) -> Self {
         Self::Array(Array::I32(items))

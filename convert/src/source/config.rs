@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::SourceError;
-use crate::architecture::{ALL, Architecture, LLAMA, Window};
+use super::rope::{RawRope, Scaling, Surroundings};
+use crate::architecture::{ALL, Architecture, LLAMA, SoftCaps, Window};
 
 /// Name in the checkpoint directory.
 pub const FILE: &str = "config.json";
@@ -44,14 +44,28 @@ pub struct ModelConfig {
     pub rms_eps: f32,
     /// Base of the rotary frequencies.
     pub rope_theta: f32,
+    /// Base of the rotary frequencies in layers that reach back a window, where it is another.
+    pub local_theta: Option<f32>,
+    /// Rotated width of a head; even.
+    pub rotary: usize,
+    /// How positions are scaled.
+    pub scaling: Scaling,
     /// Positions that attention reaches back, where it is limited.
     pub window: Option<usize>,
+    /// Each n-th layer is not limited; 0 where all are.
+    pub window_pattern: Option<usize>,
+    /// Soft limit on products of queries and keys.
+    pub attention_cap: Option<f32>,
+    /// Soft limit on logits.
+    pub logit_cap: Option<f32>,
     /// The embedding also makes the logits.
     pub tied: bool,
     /// Token that begins a text, where the file says so.
     pub bos: Option<u32>,
-    /// Token that ends a text, where the file says so.
+    /// Token that ends a text, where the file says so; the first where it lists several.
     pub eos: Option<u32>,
+    /// Further tokens that end a text.
+    pub other_eos: Vec<u32>,
 }
 
 /// The file as it stands. Fields that do not change what the network computes are ignored.
@@ -68,24 +82,26 @@ struct RawConfig {
     max_position_embeddings: u64,
     rms_norm_eps: Option<f64>,
     rope_theta: Option<f64>,
-    rope_scaling: Option<Value>,
+    rope_scaling: Option<RawRope>,
     /// Where transformers 5 keeps theta and scaling.
     rope_parameters: Option<RawRope>,
+    rope_local_base_freq: Option<f64>,
+    partial_rotary_factor: Option<f64>,
+    original_max_position_embeddings: Option<u64>,
     tie_word_embeddings: Option<bool>,
     bos_token_id: Option<u32>,
     eos_token_id: Option<OneOrMany>,
     hidden_act: Option<String>,
+    hidden_activation: Option<String>,
     attention_bias: Option<bool>,
     mlp_bias: Option<bool>,
     sliding_window: Option<u64>,
     use_sliding_window: Option<bool>,
+    sliding_window_pattern: Option<u64>,
     layer_types: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-struct RawRope {
-    rope_theta: Option<f64>,
-    rope_type: Option<String>,
+    query_pre_attn_scalar: Option<f64>,
+    attn_logit_softcapping: Option<f64>,
+    final_logit_softcapping: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -109,8 +125,8 @@ impl ModelConfig {
         })?;
         let check = Check { path };
         let architecture = raw.architecture(&check)?;
-        raw.refuse_other_networks(&check)?;
-        let window = raw.window(architecture, &check)?;
+        raw.refuse_other_networks(architecture, &check)?;
+        let (window, window_pattern) = raw.window(architecture, &check)?;
         let heads = check.within("num_attention_heads", raw.num_attention_heads, MOST_HEADS)?;
         let hidden = check.within("hidden_size", raw.hidden_size, MOST_WIDTH)?;
         let kv_heads = raw.num_key_value_heads.unwrap_or(raw.num_attention_heads);
@@ -137,13 +153,19 @@ impl ModelConfig {
             );
             return Err(check.refuse("head_dim", problem));
         }
-        let nested_theta = raw
-            .rope_parameters
-            .as_ref()
-            .and_then(|rope| rope.rope_theta);
+        raw.check_attention_scale(architecture, heads, head_dim, &check)?;
+        let (attention_cap, logit_cap) = raw.soft_caps(architecture, &check)?;
+        let rotary = raw.rotary(architecture, head_dim, &check)?;
+        let (scaling, local_theta) = raw.positions(architecture, rotary, &check)?;
         Ok(Self {
             architecture,
             window,
+            window_pattern,
+            attention_cap,
+            logit_cap,
+            rotary,
+            scaling,
+            local_theta,
             hidden,
             intermediate: check.within("intermediate_size", raw.intermediate_size, MOST_WIDTH)?,
             layers: check.within("num_hidden_layers", raw.num_hidden_layers, MOST_LAYERS)?,
@@ -157,27 +179,19 @@ impl ModelConfig {
                 MOST_CONTEXT,
             )?,
             rms_eps: check.real("rms_norm_eps", raw.rms_norm_eps.unwrap_or(1e-6), 1e-12, 1.0)?,
-            rope_theta: check.real(
-                "rope_theta",
-                raw.rope_theta.or(nested_theta).unwrap_or(10_000.0),
-                1.0,
-                1e12,
-            )?,
-            tied: raw.tie_word_embeddings.unwrap_or(false),
+            rope_theta: check.theta("rope_theta", raw.theta())?,
+            tied: raw.tied(architecture, &check)?,
             bos: raw.bos_token_id,
-            eos: match raw.eos_token_id {
-                None => None,
-                Some(OneOrMany::One(id)) => Some(id),
-                // Generation stops at any of them; the file can name one, and ours have one.
-                Some(OneOrMany::Many(ids)) => match ids[..] {
-                    [id] => Some(id),
-                    _ => {
-                        let problem = format!("lists {} ids; one is supported", ids.len());
-                        return Err(check.refuse("eos_token_id", problem));
-                    }
-                },
-            },
+            eos: raw.ends().first().copied(),
+            other_eos: raw.ends().get(1..).unwrap_or_default().to_vec(),
         })
+    }
+
+    /// The window that llama.cpp does not obey, so that it attends to more than the model was trained on.
+    #[must_use]
+    pub fn ignored_window(&self) -> Option<usize> {
+        self.window
+            .filter(|&window| self.architecture.window == Window::EveryLayer && window < self.context)
     }
 }
 
@@ -187,18 +201,20 @@ impl RawConfig {
         let architecture = match self.model_type.as_deref() {
             None => &LLAMA,
             Some(kind) => Architecture::of(kind).ok_or_else(|| {
-                let known = ALL
-                    .map(|other| format!("{:?}", other.model_type))
-                    .join(", ");
+                let known = ALL.map(|other| format!("{:?}", other.model_type)).join(", ");
                 check.refuse("model_type", format!("is {kind:?}; {known} are supported"))
             })?,
         };
         for &field in architecture.stated {
-            let absent = match field {
-                "head_dim" => self.head_dim.is_none(),
-                _ => self.num_key_value_heads.is_none(),
+            let stated = match field {
+                "head_dim" => self.head_dim.is_some(),
+                "rms_norm_eps" => self.rms_norm_eps.is_some(),
+                "rope_theta" => self.rope_theta.is_some() || self.rope_parameters.is_some(),
+                "sliding_window" => self.sliding_window.is_some(),
+                "query_pre_attn_scalar" => self.query_pre_attn_scalar.is_some(),
+                _ => self.num_key_value_heads.is_some(),
             };
-            if absent {
+            if !stated {
                 let problem = format!(
                     "is absent, and {} has a default of its own for it; state it",
                     architecture.class
@@ -209,35 +225,221 @@ impl RawConfig {
         Ok(architecture)
     }
 
-    /// Positions that attention reaches back, by the rules of the architecture.
+    /// Positions that attention reaches back, by the rules of the architecture, and each which layer is not limited.
     fn window(
         &self,
         architecture: &Architecture,
         check: &Check<'_>,
-    ) -> Result<Option<usize>, SourceError> {
-        let limited = |kind: &&String| kind.as_str() != "full_attention";
-        if let Some(kind) = self.layer_types.iter().flatten().find(limited) {
-            let problem = format!("holds {kind:?}; \"full_attention\" is supported");
+    ) -> Result<(Option<usize>, Option<usize>), SourceError> {
+        let size = |window| check.within("sliding_window", window, MOST_CONTEXT);
+        if let (Window::AllButEach { usual }, Some(window)) =
+            (architecture.window, self.sliding_window)
+        {
+            return Ok((Some(size(window)?), Some(self.window_pattern(usual, check)?)));
+        }
+        let same = match architecture.window {
+            Window::EveryLayer if self.sliding_window.is_some() => "sliding_attention",
+            _ => "full_attention",
+        };
+        let other = |kind: &&String| kind.as_str() != same;
+        if let Some(kind) = self.layer_types.iter().flatten().find(other) {
+            let problem = format!("holds {kind:?}; {same:?} is supported");
             return Err(check.refuse("layer_types", problem));
         }
         match (architecture.window, self.sliding_window) {
-            (Window::EveryLayer, Some(window)) => {
-                let window = check.within("sliding_window", window, MOST_CONTEXT)?;
-                Ok(Some(window))
-            }
+            (Window::EveryLayer, Some(window)) => Ok((Some(size(window)?), None)),
             (Window::Refused, _) if self.use_sliding_window == Some(true) => {
                 let problem = "is true, which llama.cpp does not do for this architecture; turn it off if the texts \
                                stay within the window";
                 Err(check.refuse("use_sliding_window", problem.into()))
             }
-            _ => Ok(None),
+            _ => Ok((None, None)),
+        }
+    }
+
+    /// The n of "each n-th layer sees everything"; 0 where none does. llama.cpp takes a rhythm.
+    fn window_pattern(&self, usual: usize, check: &Check<'_>) -> Result<usize, SourceError> {
+        let Some(kinds) = &self.layer_types else {
+            return match self.sliding_window_pattern {
+                Some(stated) => check.within("sliding_window_pattern", stated, MOST_LAYERS),
+                None => Ok(usual),
+            };
+        };
+        let is_full = |kind: &String| kind == "full_attention";
+        let rhythm = kinds.iter().position(is_full).map_or(0, |first| first + 1);
+        let expected = |layer: usize| match rhythm {
+            0 => "sliding_attention",
+            each if layer % each == each - 1 => "full_attention",
+            _ => "sliding_attention",
+        };
+        let odd = (0..).zip(kinds).find(|(layer, kind)| *kind != expected(*layer));
+        match odd {
+            None => Ok(rhythm),
+            Some((layer, kind)) => {
+                let problem =
+                    format!("has {kind:?} in layer {layer}, which breaks the rhythm that llama.cpp can keep");
+                Err(check.refuse("layer_types", problem))
+            }
+        }
+    }
+
+    /// Base of the rotary frequencies.
+    fn theta(&self) -> f64 {
+        let nested = self.rope_parameters.as_ref();
+        let nested = nested.and_then(|rope| match &rope.full_attention {
+            Some(full) => full.rope_theta,
+            None => rope.rope_theta,
+        });
+        self.rope_theta.or(nested).unwrap_or(10_000.0)
+    }
+
+    /// Width of a head that is rotated.
+    fn rotary(
+        &self,
+        architecture: &Architecture,
+        head_dim: usize,
+        check: &Check<'_>,
+    ) -> Result<usize, SourceError> {
+        let nested = self.rope_parameters.as_ref();
+        let nested = nested.and_then(|rope| rope.partial_rotary_factor);
+        let part = self.partial_rotary_factor.or(nested).unwrap_or(1.0);
+        if part == 1.0 {
+            return Ok(head_dim);
+        }
+        let width = (head_dim as f64 * part) as usize;
+        if architecture.partial_rotary && (2..=head_dim).contains(&width) && width % 2 == 0 {
+            return Ok(width);
+        }
+        let problem = format!("is {part}, which llama.cpp does not do for {}", architecture.name);
+        Err(check.refuse("partial_rotary_factor", problem))
+    }
+
+    /// How positions are scaled, and the base inside windows.
+    fn positions(
+        &self,
+        architecture: &Architecture,
+        rotary: usize,
+        check: &Check<'_>,
+    ) -> Result<(Scaling, Option<f32>), SourceError> {
+        let nested = self.rope_parameters.as_ref();
+        let full = nested.and_then(|rope| rope.full_attention.as_deref());
+        let sliding = nested.and_then(|rope| rope.sliding_attention.as_deref());
+        if (full.is_some() || sliding.is_some()) && !architecture.local_rope {
+            let problem = "differs by layer, which llama.cpp does not do for this architecture";
+            return Err(check.refuse("rope_parameters", problem.into()));
+        }
+        if sliding.is_some_and(|rope| !rope.is_plain()) {
+            let problem = "scales the positions of sliding_attention, which llama.cpp does not do";
+            return Err(check.refuse("rope_parameters", problem.into()));
+        }
+        let set = full.or(nested).or(self.rope_scaling.as_ref());
+        let around = Surroundings {
+            theta: self.theta(),
+            rotary,
+            context: self.max_position_embeddings,
+            original: self.original_max_position_embeddings,
+        };
+        let scaling = match set {
+            None => Scaling::None,
+            Some(set) => set
+                .scaling(&around)
+                .map_err(|(field, problem)| check.refuse(field, problem))?,
+        };
+        if let Some(kind) = scaling.kind().filter(|kind| !architecture.scalings.contains(kind)) {
+            let problem =
+                format!("is {kind:?}, which llama.cpp does not do for {}", architecture.name);
+            return Err(check.refuse("rope_scaling", problem));
+        }
+        let local = sliding.and_then(|rope| rope.rope_theta).or(self.rope_local_base_freq);
+        let local = if architecture.local_rope { local } else { None };
+        let local = local.map(|theta| check.theta("rope_local_base_freq", theta));
+        Ok((scaling, local.transpose()?))
+    }
+
+    /// llama.cpp computes the scale of attention from the widths, so another cannot be written down.
+    fn check_attention_scale(
+        &self,
+        architecture: &Architecture,
+        heads: usize,
+        head_dim: usize,
+        check: &Check<'_>,
+    ) -> Result<(), SourceError> {
+        let (Some(scale), Some(stated)) = (architecture.scale, self.query_pre_attn_scalar) else {
+            return Ok(());
+        };
+        let wide = self.num_hidden_layers == scale.wide_with_layers as u64;
+        let fixed = if wide { self.hidden_size as usize / heads } else { head_dim };
+        if stated == fixed as f64 {
+            return Ok(());
+        }
+        let problem = format!("is {stated}, but llama.cpp uses {fixed} for a network of this shape");
+        Err(check.refuse("query_pre_attn_scalar", problem))
+    }
+
+    /// The soft limits on attention and on logits.
+    fn soft_caps(
+        &self,
+        architecture: &Architecture,
+        check: &Check<'_>,
+    ) -> Result<(Option<f32>, Option<f32>), SourceError> {
+        let fields = [
+            ("attn_logit_softcapping", self.attn_logit_softcapping),
+            ("final_logit_softcapping", self.final_logit_softcapping),
+        ];
+        let [attention, logits] = fields.map(|(field, cap)| {
+            let cap = cap.map(|cap| check.real(field, cap, 1e-3, 1e6));
+            cap.transpose()
+        });
+        let (attention, logits) = (attention?, logits?);
+        let refused = match architecture.soft_caps {
+            SoftCaps::Absent => return Ok((None, None)),
+            SoftCaps::Both if attention.is_none() => Some("attn_logit_softcapping"),
+            SoftCaps::Both if logits.is_none() => Some("final_logit_softcapping"),
+            SoftCaps::Both => None,
+            SoftCaps::Logits => attention.map(|_| "attn_logit_softcapping"),
+        };
+        match refused {
+            None => Ok((attention, logits)),
+            Some(field) => {
+                let must = if architecture.soft_caps == SoftCaps::Both { "always" } else { "never" };
+                let problem = format!("contradicts llama.cpp, which {must} has that limit for {}", architecture.name);
+                Err(check.refuse(field, problem))
+            }
+        }
+    }
+
+    /// Whether the embedding makes the logits.
+    fn tied(&self, architecture: &Architecture, check: &Check<'_>) -> Result<bool, SourceError> {
+        let tied = self.tie_word_embeddings.unwrap_or(architecture.usually_tied);
+        if architecture.always_tied && !tied {
+            let problem = format!("is false, but llama.cpp has no output matrix for {}", architecture.name);
+            return Err(check.refuse("tie_word_embeddings", problem));
+        }
+        Ok(tied)
+    }
+
+    /// All tokens that end a text.
+    fn ends(&self) -> &[u32] {
+        match &self.eos_token_id {
+            None => &[],
+            Some(OneOrMany::One(id)) => std::slice::from_ref(id),
+            Some(OneOrMany::Many(ids)) => ids,
         }
     }
 
     /// Refuses settings that would make another network than the one that is exported.
-    fn refuse_other_networks(&self, check: &Check<'_>) -> Result<(), SourceError> {
-        if let Some(act) = self.hidden_act.as_deref().filter(|act| *act != "silu") {
-            return Err(check.refuse("hidden_act", format!("is {act:?}; \"silu\" is supported")));
+    fn refuse_other_networks(
+        &self,
+        architecture: &Architecture,
+        check: &Check<'_>,
+    ) -> Result<(), SourceError> {
+        let (field, needed) = architecture.activation;
+        let act = match field {
+            "hidden_activation" => self.hidden_activation.as_deref(),
+            _ => self.hidden_act.as_deref(),
+        };
+        if let Some(act) = act.filter(|act| *act != needed) {
+            return Err(check.refuse(field, format!("is {act:?}; {needed:?} is supported")));
         }
         for (field, bias) in [
             ("attention_bias", self.attention_bias),
@@ -246,19 +448,6 @@ impl RawConfig {
             if bias == Some(true) {
                 return Err(check.refuse(field, "is true; biases are not supported".into()));
             }
-        }
-        let nested = self
-            .rope_parameters
-            .as_ref()
-            .and_then(|rope| rope.rope_type.as_deref());
-        let scaled = match &self.rope_scaling {
-            None | Some(Value::Null) => false,
-            Some(scaling) => scaling.get("rope_type").and_then(Value::as_str) != Some("default"),
-        };
-        if scaled || nested.is_some_and(|kind| kind != "default") {
-            let problem =
-                "scales the positions, which is not supported; train with plain rotary positions";
-            return Err(check.refuse("rope_scaling", problem.into()));
         }
         Ok(())
     }
@@ -291,5 +480,8 @@ impl Check<'_> {
         } else {
             Err(self.refuse(field, format!("is {value}; {least} to {most} are allowed")))
         }
+    }
+    fn theta(&self, field: &str, value: f64) -> Result<f32, SourceError> {
+        self.real(field, value, 1.0, 1e12)
     }
 }

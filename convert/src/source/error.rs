@@ -180,6 +180,25 @@ pub enum TokenizerProblem {
         /// What the file has.
         found: String,
     },
+    /// No rules that llama.cpp has give the tokens that the file gives.
+    #[error(
+        "llama.cpp cannot reproduce it: the nearest rules, {rules}, differ on the text {text:?} ({difference}: in llama.cpp \
+         and in this file)"
+    )]
+    Unreproducible {
+        /// The rules that came nearest.
+        rules: String,
+        /// The first text on which they differ.
+        text: String,
+        /// Where, and what each makes of it.
+        difference: String,
+    },
+    /// A file that the library of tokenizers does not load, or that lacks what its kind needs.
+    #[error("it cannot be used: {reason}")]
+    Rejected {
+        /// Why.
+        reason: String,
+    },
     /// A token that the GGUF rules would treat differently.
     #[error("the token {token:?} {problem}")]
     Token {

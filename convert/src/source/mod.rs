@@ -3,7 +3,7 @@
 //! | file | holds | module |
 //! |---|---|---|
 //! | `config.json` | Hugging Face configuration of an [architecture](crate::architecture) | [`config`] |
-//! | `tokenizer.json` | Hugging Face `tokenizers`, byte-level BPE | [`tokenizer`] |
+//! | `tokenizer.json`, with `tokenizer_config.json` where it is not a policy's | Hugging Face `tokenizers` | [`tokenizer`] |
 //! | `model.safetensors` | weights in F32, F16 or BF16 | [`weights`] |
 //! | `model.safetensors.index.json` | where that is absent: the files that the weights are spread over | [`shards`] |
 //! | `stride.json` (optional) | prompt layout, capacities, model card | [`policy`] |
@@ -12,6 +12,7 @@ pub mod config;
 mod error;
 pub(crate) mod file;
 pub mod policy;
+pub mod rope;
 pub mod shards;
 pub mod tokenizer;
 pub mod weights;
@@ -72,15 +73,25 @@ impl Checkpoint {
         let (path, bytes) = text(config::FILE, config::MOST_BYTES)?;
         let config = ModelConfig::parse(&path, &bytes)?;
         let (path, bytes) = text(tokenizer::FILE, tokenizer::MOST_BYTES)?;
-        let tokenizer = Tokenizer::parse(&path, &bytes)?;
-        let policy = if directory.join(policy::FILE).exists() {
+        let policy_path = directory.join(policy::FILE);
+        let mut settings_files = Vec::new();
+        let tokenizer = Tokenizer::read(&path, &bytes, &config, policy_path.exists(), || {
+            tokenizer::foreign::Settings::open(directory, &mut settings_files)
+        })?;
+        let policy = if policy_path.exists() {
             let (path, bytes) = text(policy::FILE, policy::MOST_BYTES)?;
             Some(PolicyCard::parse(&path, &bytes)?)
         } else {
             None
         };
-        check_ends(directory, &config)?;
-        let weights = open_weights(directory, &mut provenance)?;
+        provenance.append(&mut settings_files);
+        if tokenizer.foreign.is_none() {
+            check_ends(directory, &config)?;
+        }
+        let mut weights = open_weights(directory, &mut provenance)?;
+        for (name, numbers) in config.scaling.tensors() {
+            weights.add_computed(name, numbers);
+        }
         Ok(Self {
             config,
             tokenizer,
@@ -124,6 +135,14 @@ fn open_weights(
 
 /// The ids that begin and end a text are those of the markers, where `config.json` names them.
 fn check_ends(directory: &Path, config: &ModelConfig) -> Result<(), SourceError> {
+    if !config.other_eos.is_empty() {
+        let ids = config.other_eos.len() + 1;
+        return Err(SourceError::Field {
+            path: directory.join(config::FILE),
+            field: "eos_token_id".to_owned(),
+            problem: format!("lists {ids} ids; one is supported"),
+        });
+    }
     let ends = [
         ("bos_token_id", config.bos, Marker::Begin),
         ("eos_token_id", config.eos, Marker::End),

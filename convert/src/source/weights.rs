@@ -90,10 +90,19 @@ pub struct WeightEntry {
     place: Range<usize>,
 }
 
+/// Where weights stand.
+#[derive(Debug)]
+enum Bytes {
+    /// In a file.
+    Mapped(MappedFile),
+    /// In memory: computed from the configuration.
+    Computed(Vec<u8>),
+}
+
 /// The weights of a checkpoint. Nothing is read until it is asked for.
 #[derive(Debug)]
 pub struct Weights {
-    files: Vec<MappedFile>,
+    files: Vec<Bytes>,
     entries: BTreeMap<String, WeightEntry>,
 }
 
@@ -170,8 +179,24 @@ impl Weights {
             };
             entries.push((name, entry));
         }
-        self.files.push(map);
+        self.files.push(Bytes::Mapped(map));
         Ok(entries)
+    }
+
+    /// Adds a vector that no file holds. One of the same name in a file is replaced.
+    pub fn add_computed(&mut self, name: &str, vector: &[f32]) {
+        let bytes: Vec<u8> = vector
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect();
+        let entry = WeightEntry {
+            kind: WeightType::F32,
+            shape: vec![vector.len()],
+            file: self.files.len(),
+            place: 0..bytes.len(),
+        };
+        self.files.push(Bytes::Computed(bytes));
+        self.entries.insert(name.to_owned(), entry);
     }
 
     /// The tensor called `name`.
@@ -190,14 +215,20 @@ impl Weights {
     /// The stored bytes of a tensor of this checkpoint.
     #[must_use]
     pub fn bytes(&self, entry: &WeightEntry) -> &[u8] {
-        &self.files[entry.file].bytes()[entry.place.clone()]
+        let bytes = match &self.files[entry.file] {
+            Bytes::Mapped(file) => file.bytes(),
+            Bytes::Computed(bytes) => bytes,
+        };
+        &bytes[entry.place.clone()]
     }
 
     /// Lets go of the memory that reading some bytes of a tensor took.
     pub fn release(&self, entry: &WeightEntry, bytes: &Range<usize>) {
         let start = entry.place.start;
         let part = start + bytes.start..(start + bytes.end).min(entry.place.end);
-        self.files[entry.file].release(&part);
+        if let Bytes::Mapped(file) = &self.files[entry.file] {
+            file.release(&part);
+        }
     }
 }
 

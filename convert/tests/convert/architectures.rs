@@ -269,8 +269,8 @@ fn what_llama_cpp_would_compute_differently_is_refused() {
     assert_says(&text, &["head_dim", "state it"]);
     let text = refusal(&MISTRAL, "sliding_window", 0.into());
     assert_says(&text, &["sliding_window", "allowed"]);
-    let text = refusal(&LLAMA, "model_type", "phi3".into());
-    assert_says(&text, &["model_type", "phi3", "\"qwen3\""]);
+    let text = refusal(&LLAMA, "model_type", "phi2".into());
+    assert_says(&text, &["model_type", "phi2", "\"qwen3\""]);
 }
 
 #[test]

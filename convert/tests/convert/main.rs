@@ -8,6 +8,8 @@ mod container_refusals;
 mod cross_check;
 mod dequantize;
 mod diff;
+mod foreign_tokenizers;
+mod more_architectures;
 mod outputs;
 mod reader_under_fire;
 mod requantize;

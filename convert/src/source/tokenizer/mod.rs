@@ -1,4 +1,6 @@
-//! `tokenizer.json`: byte-level BPE, and nothing that the rules of the GGUF file could not reproduce.
+//! `tokenizer.json`: nothing that the rules of the GGUF file could not reproduce.
+//!
+//! The tokenizer of our own policies is held to one set of rules, below; any other is [`foreign`] and checked on a corpus.
 //!
 //! A GGUF names its rules (`tokenizer.ggml.model` "gpt2", `tokenizer.ggml.pre` "gpt-2") instead of holding them. They
 //! stand for: no normalizer, GPT-2's splitting expression, bytes written as letters, merges by rank, ids from the
@@ -9,13 +11,17 @@
 //! `tokenizers` (Oniguruma) carry tables of different Unicode versions. On 20,000 random texts of all scripts one text
 //! was split differently, behind a hieroglyph of Unicode 16; texts of older characters agree.
 
+pub mod foreign;
 mod raw;
 mod rules;
 mod vocabulary;
 
 use std::path::Path;
 
-use super::{SourceError, TokenizerProblem};
+use stride_firmware_config::frame::Marker;
+
+use super::{ModelConfig, SourceError, TokenizerProblem};
+use foreign::{Foreign, Settings};
 use raw::{RawAdded, RawBpe, RawMerge, RawTokenizer};
 use rules::{check_parts, check_settings};
 use vocabulary::{check_alphabet, check_markers, check_merges, in_order};
@@ -26,20 +32,42 @@ pub const FILE: &str = "tokenizer.json";
 pub const MOST_BYTES: u64 = 64 << 20;
 
 /// A vocabulary with its merges.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tokenizer {
-    /// Texts by id, bytes written as [`byte_symbol`] writes them. The markers come first.
+    /// Texts by id. In our own, bytes are written as [`byte_symbol`] writes them and the markers come first.
     pub tokens: Vec<String>,
     /// Pairs by rank.
     pub merges: Vec<(String, String)>,
+    /// What else there is to say of one that was not made here.
+    pub foreign: Option<Box<Foreign>>,
 }
 
 impl Tokenizer {
-    /// Reads `bytes`, the content of `path` (which is only named in errors).
+    /// Reads `bytes`, the content of `path` (which is only named in errors): one of a policy where `policy` is set or the
+    /// first marker is among the special tokens, else a foreign one with what `settings` says of it.
     ///
     /// # Errors
     ///
     /// When it is malformed or cannot be reproduced exactly; see [`TokenizerProblem`].
+    pub fn read(
+        path: &Path,
+        bytes: &[u8],
+        config: &ModelConfig,
+        policy: bool,
+        settings: impl FnOnce() -> Result<Settings, SourceError>,
+    ) -> Result<Self, SourceError> {
+        if policy || names_markers(path, bytes)? {
+            Self::parse(path, bytes)
+        } else {
+            foreign::read(path, bytes, settings()?, config)
+        }
+    }
+
+    /// Reads the tokenizer of a policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tokenizer::read`].
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, SourceError> {
         let json = |source| SourceError::Json {
             path: path.to_owned(),
@@ -54,6 +82,22 @@ impl Tokenizer {
         let bpe: RawBpe = serde_json::from_value(raw.model).map_err(json)?;
         build(bpe, &raw.added_tokens).map_err(refuse)
     }
+}
+
+/// True where the first marker of the prompt layout is a special token.
+fn names_markers(path: &Path, bytes: &[u8]) -> Result<bool, SourceError> {
+    #[derive(serde::Deserialize)]
+    struct Added {
+        #[serde(default)]
+        added_tokens: Vec<RawAdded>,
+    }
+    let added: Added = serde_json::from_slice(bytes).map_err(|source| SourceError::Json {
+        path: path.to_owned(),
+        source,
+    })?;
+    let marker = Marker::Begin.token();
+    let first = |token: &RawAdded| token.special && token.content == marker;
+    Ok(added.added_tokens.iter().any(first))
 }
 
 /// The letter by which byte-level BPE writes a byte (GPT-2's `bytes_to_unicode`): printable Latin-1 stands for itself,
@@ -88,7 +132,11 @@ fn build(bpe: RawBpe, added: &[RawAdded]) -> Result<Tokenizer, TokenizerProblem>
     check_merges(&vocab, &merges)?;
     let tokens = in_order(vocab)?;
     check_alphabet(&tokens)?;
-    Ok(Tokenizer { tokens, merges })
+    Ok(Tokenizer {
+        tokens,
+        merges,
+        foreign: None,
+    })
 }
 
 fn split_merges(raw: Vec<RawMerge>) -> Result<Vec<(String, String)>, TokenizerProblem> {

@@ -43,6 +43,8 @@ pub(super) struct RawBpe {
     #[serde(default)]
     pub(super) dropout: Option<f64>,
     #[serde(default)]
+    pub(super) unk_token: Option<String>,
+    #[serde(default)]
     pub(super) continuing_subword_prefix: Option<String>,
     #[serde(default)]
     pub(super) end_of_word_suffix: Option<String>,
@@ -52,6 +54,12 @@ pub(super) struct RawBpe {
     pub(super) ignore_merges: bool,
     pub(super) vocab: HashMap<String, u32>,
     pub(super) merges: Vec<RawMerge>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RawUnigram {
+    pub(super) unk_id: Option<u32>,
+    pub(super) vocab: Vec<(String, f64)>,
 }
 
 /// `["a", "b"]` since `tokenizers` 0.20, `"a b"` before.

@@ -59,7 +59,7 @@ pub(super) fn check_parts(raw: &RawTokenizer) -> Result<(), TokenizerProblem> {
 }
 
 /// A component in a few words for an error.
-fn describe(value: &Value) -> String {
+pub(super) fn describe(value: &Value) -> String {
     const MOST_CHARACTERS: usize = 120;
     let Some(object) = value.as_object() else {
         return if value.is_null() {
