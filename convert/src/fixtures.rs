@@ -213,11 +213,26 @@ fn config_json(config: &ModelConfig) -> Value {
     json[field] = json!(activation);
     let optional = [
         ("sliding_window", config.window.map(|window| json!(window))),
-        ("sliding_window_pattern", config.window_pattern.map(|each| json!(each))),
-        ("query_pre_attn_scalar", config.architecture.scale.map(|_| json!(config.head_dim))),
-        ("attn_logit_softcapping", config.attention_cap.map(|cap| json!(cap))),
-        ("final_logit_softcapping", config.logit_cap.map(|cap| json!(cap))),
-        ("rope_local_base_freq", config.local_theta.map(|theta| json!(theta))),
+        (
+            "sliding_window_pattern",
+            config.window_pattern.map(|each| json!(each)),
+        ),
+        (
+            "query_pre_attn_scalar",
+            config.architecture.scale.map(|_| json!(config.head_dim)),
+        ),
+        (
+            "attn_logit_softcapping",
+            config.attention_cap.map(|cap| json!(cap)),
+        ),
+        (
+            "final_logit_softcapping",
+            config.logit_cap.map(|cap| json!(cap)),
+        ),
+        (
+            "rope_local_base_freq",
+            config.local_theta.map(|theta| json!(theta)),
+        ),
     ];
     for (field, value) in optional {
         if let Some(value) = value {

@@ -143,10 +143,18 @@ fn hyperparameters(metadata: &mut Metadata, config: &ModelConfig) {
         // The factors of Llama 3 are a tensor, and llama.cpp knows no name for them.
         Scaling::None | Scaling::Llama3 { .. } => {}
         Scaling::Linear { factor } => scaled("linear", Some(factor), None, 1.0),
-        Scaling::Yarn { factor, original, attention } => {
+        Scaling::Yarn {
+            factor,
+            original,
+            attention,
+        } => {
             scaled("yarn", Some(factor), Some(original), attention);
         }
-        Scaling::LongRope { original, attention, .. } => {
+        Scaling::LongRope {
+            original,
+            attention,
+            ..
+        } => {
             scaled("longrope", None, Some(original), attention);
         }
     }

@@ -12,9 +12,7 @@ use crate::quantize::TensorRole::{self, Logits, Matrix, Vector};
 use crate::source::rope::ScalingKind;
 
 /// All architectures that are converted.
-pub static ALL: [&Architecture; 7] = [
-    &LLAMA, &MISTRAL, &QWEN2, &QWEN3, &GEMMA2, &GEMMA3, &PHI3,
-];
+pub static ALL: [&Architecture; 7] = [&LLAMA, &MISTRAL, &QWEN2, &QWEN3, &GEMMA2, &GEMMA3, &PHI3];
 
 /// Llama, and what is trained here.
 pub static LLAMA: Architecture = LLAMA_FAMILY;
@@ -66,7 +64,9 @@ pub static GEMMA2: Architecture = Architecture {
     sizes: GEMMA_SIZES,
     reals: &[ATTENTION_CAP, LOGIT_CAP],
     window: Window::AllButEach { usual: 2 },
-    scale: Some(AttentionScale { wide_with_layers: 46 }),
+    scale: Some(AttentionScale {
+        wide_with_layers: 46,
+    }),
     soft_caps: SoftCaps::Both,
     always_tied: true,
     ..GEMMA_FAMILY
@@ -82,7 +82,9 @@ pub static GEMMA3: Architecture = Architecture {
     reals: &[LOGIT_CAP, LOCAL_BASE],
     window: Window::AllButEach { usual: 6 },
     local_rope: true,
-    scale: Some(AttentionScale { wide_with_layers: 62 }),
+    scale: Some(AttentionScale {
+        wide_with_layers: 62,
+    }),
     soft_caps: SoftCaps::Logits,
     ..GEMMA_FAMILY
 };
@@ -105,7 +107,13 @@ pub static PHI3: Architecture = Architecture {
 /// What the Gemmas share.
 const GEMMA_FAMILY: Architecture = Architecture {
     final_norm: FINAL_NORM.plus_one(),
-    stated: &["num_key_value_heads", "head_dim", "query_pre_attn_scalar", "rope_theta", "sliding_window"],
+    stated: &[
+        "num_key_value_heads",
+        "head_dim",
+        "query_pre_attn_scalar",
+        "rope_theta",
+        "sliding_window",
+    ],
     activation: ("hidden_activation", "gelu_pytorch_tanh"),
     scalings: &[ScalingKind::Linear],
     usually_tied: true,
@@ -316,7 +324,9 @@ const VALUE_WIDTH: SizeKey = ("attention.value_length", |config| Some(config.hea
 const ROTARY: SizeKey = ("rope.dimension_count", |config| Some(config.rotary));
 const VOCABULARY: SizeKey = ("vocab_size", |config| Some(config.vocab));
 const WINDOW: SizeKey = ("attention.sliding_window", |config| config.window);
-const WINDOW_PATTERN: SizeKey = ("attention.sliding_window_pattern", |config| config.window_pattern);
+const WINDOW_PATTERN: SizeKey = ("attention.sliding_window_pattern", |config| {
+    config.window_pattern
+});
 const ATTENTION_CAP: RealKey = ("attn_logit_softcapping", |config| config.attention_cap);
 const LOGIT_CAP: RealKey = ("final_logit_softcapping", |config| config.logit_cap);
 const LOCAL_BASE: RealKey = ("rope.freq_base_swa", |config| config.local_theta);

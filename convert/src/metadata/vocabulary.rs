@@ -21,7 +21,9 @@ pub(super) fn set(metadata: &mut Metadata, tokenizer: &Tokenizer, config: &Model
     let kinds: Vec<i32> = (0..tokens.len()).map(kind).collect();
     let merges = || {
         let merges = tokenizer.merges.iter();
-        merges.map(|(left, right)| format!("{left} {right}")).collect::<Vec<_>>()
+        merges
+            .map(|(left, right)| format!("{left} {right}"))
+            .collect::<Vec<_>>()
     };
     let Some(foreign) = foreign else {
         metadata.set("tokenizer.ggml.model", "gpt2");
@@ -69,7 +71,9 @@ fn behaviour(metadata: &mut Metadata, foreign: &Foreign) {
     metadata.set("tokenizer.ggml.add_bos_token", foreign.add_bos);
     metadata.set("tokenizer.ggml.add_eos_token", foreign.add_eos);
     match &foreign.rules {
-        Rules::Words(_) => metadata.set("tokenizer.ggml.add_space_prefix", false),
+        Rules::Words(_) => {
+            metadata.set("tokenizer.ggml.add_space_prefix", false);
+        }
         Rules::Pieces { space_prefix, .. } => {
             metadata.set("tokenizer.ggml.add_space_prefix", *space_prefix);
         }
@@ -88,9 +92,14 @@ fn behaviour(metadata: &mut Metadata, foreign: &Foreign) {
     let mut names = Vec::new();
     for template in &foreign.templates {
         match &template.name {
-            None => metadata.set("tokenizer.chat_template", template.text.as_str()),
+            None => {
+                metadata.set("tokenizer.chat_template", template.text.as_str());
+            }
             Some(name) => {
-                metadata.set(format!("tokenizer.chat_template.{name}"), template.text.as_str());
+                metadata.set(
+                    format!("tokenizer.chat_template.{name}"),
+                    template.text.as_str(),
+                );
                 names.push(name.clone());
             }
         }

@@ -190,8 +190,9 @@ impl ModelConfig {
     /// The window that llama.cpp does not obey, so that it attends to more than the model was trained on.
     #[must_use]
     pub fn ignored_window(&self) -> Option<usize> {
-        self.window
-            .filter(|&window| self.architecture.window == Window::EveryLayer && window < self.context)
+        self.window.filter(|&window| {
+            self.architecture.window == Window::EveryLayer && window < self.context
+        })
     }
 }
 
@@ -201,7 +202,9 @@ impl RawConfig {
         let architecture = match self.model_type.as_deref() {
             None => &LLAMA,
             Some(kind) => Architecture::of(kind).ok_or_else(|| {
-                let known = ALL.map(|other| format!("{:?}", other.model_type)).join(", ");
+                let known = ALL
+                    .map(|other| format!("{:?}", other.model_type))
+                    .join(", ");
                 check.refuse("model_type", format!("is {kind:?}; {known} are supported"))
             })?,
         };
@@ -235,7 +238,10 @@ impl RawConfig {
         if let (Window::AllButEach { usual }, Some(window)) =
             (architecture.window, self.sliding_window)
         {
-            return Ok((Some(size(window)?), Some(self.window_pattern(usual, check)?)));
+            return Ok((
+                Some(size(window)?),
+                Some(self.window_pattern(usual, check)?),
+            ));
         }
         let same = match architecture.window {
             Window::EveryLayer if self.sliding_window.is_some() => "sliding_attention",
@@ -272,12 +278,15 @@ impl RawConfig {
             each if layer % each == each - 1 => "full_attention",
             _ => "sliding_attention",
         };
-        let odd = (0..).zip(kinds).find(|(layer, kind)| *kind != expected(*layer));
+        let odd = (0..)
+            .zip(kinds)
+            .find(|(layer, kind)| *kind != expected(*layer));
         match odd {
             None => Ok(rhythm),
             Some((layer, kind)) => {
-                let problem =
-                    format!("has {kind:?} in layer {layer}, which breaks the rhythm that llama.cpp can keep");
+                let problem = format!(
+                    "has {kind:?} in layer {layer}, which breaks the rhythm that llama.cpp can keep"
+                );
                 Err(check.refuse("layer_types", problem))
             }
         }
@@ -310,7 +319,10 @@ impl RawConfig {
         if architecture.partial_rotary && (2..=head_dim).contains(&width) && width % 2 == 0 {
             return Ok(width);
         }
-        let problem = format!("is {part}, which llama.cpp does not do for {}", architecture.name);
+        let problem = format!(
+            "is {part}, which llama.cpp does not do for {}",
+            architecture.name
+        );
         Err(check.refuse("partial_rotary_factor", problem))
     }
 
@@ -345,12 +357,19 @@ impl RawConfig {
                 .scaling(&around)
                 .map_err(|(field, problem)| check.refuse(field, problem))?,
         };
-        if let Some(kind) = scaling.kind().filter(|kind| !architecture.scalings.contains(kind)) {
-            let problem =
-                format!("is {kind:?}, which llama.cpp does not do for {}", architecture.name);
+        if let Some(kind) = scaling
+            .kind()
+            .filter(|kind| !architecture.scalings.contains(kind))
+        {
+            let problem = format!(
+                "is {kind:?}, which llama.cpp does not do for {}",
+                architecture.name
+            );
             return Err(check.refuse("rope_scaling", problem));
         }
-        let local = sliding.and_then(|rope| rope.rope_theta).or(self.rope_local_base_freq);
+        let local = sliding
+            .and_then(|rope| rope.rope_theta)
+            .or(self.rope_local_base_freq);
         let local = if architecture.local_rope { local } else { None };
         let local = local.map(|theta| check.theta("rope_local_base_freq", theta));
         Ok((scaling, local.transpose()?))
@@ -368,11 +387,16 @@ impl RawConfig {
             return Ok(());
         };
         let wide = self.num_hidden_layers == scale.wide_with_layers as u64;
-        let fixed = if wide { self.hidden_size as usize / heads } else { head_dim };
+        let fixed = if wide {
+            self.hidden_size as usize / heads
+        } else {
+            head_dim
+        };
         if stated == fixed as f64 {
             return Ok(());
         }
-        let problem = format!("is {stated}, but llama.cpp uses {fixed} for a network of this shape");
+        let problem =
+            format!("is {stated}, but llama.cpp uses {fixed} for a network of this shape");
         Err(check.refuse("query_pre_attn_scalar", problem))
     }
 
@@ -401,8 +425,15 @@ impl RawConfig {
         match refused {
             None => Ok((attention, logits)),
             Some(field) => {
-                let must = if architecture.soft_caps == SoftCaps::Both { "always" } else { "never" };
-                let problem = format!("contradicts llama.cpp, which {must} has that limit for {}", architecture.name);
+                let must = if architecture.soft_caps == SoftCaps::Both {
+                    "always"
+                } else {
+                    "never"
+                };
+                let problem = format!(
+                    "contradicts llama.cpp, which {must} has that limit for {}",
+                    architecture.name
+                );
                 Err(check.refuse(field, problem))
             }
         }
@@ -410,9 +441,14 @@ impl RawConfig {
 
     /// Whether the embedding makes the logits.
     fn tied(&self, architecture: &Architecture, check: &Check<'_>) -> Result<bool, SourceError> {
-        let tied = self.tie_word_embeddings.unwrap_or(architecture.usually_tied);
+        let tied = self
+            .tie_word_embeddings
+            .unwrap_or(architecture.usually_tied);
         if architecture.always_tied && !tied {
-            let problem = format!("is false, but llama.cpp has no output matrix for {}", architecture.name);
+            let problem = format!(
+                "is false, but llama.cpp has no output matrix for {}",
+                architecture.name
+            );
             return Err(check.refuse("tie_word_embeddings", problem));
         }
         Ok(tied)

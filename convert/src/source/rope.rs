@@ -184,7 +184,13 @@ impl RawRope {
         }
         let ratio = around.context as f64 / f64::from(original);
         let factor = real("factor", Some(self.factor.unwrap_or(ratio)))?;
-        let warmth = |scale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * scale * factor.ln() + 1.0 };
+        let warmth = |scale: f64| {
+            if factor <= 1.0 {
+                1.0
+            } else {
+                0.1 * scale * factor.ln() + 1.0
+            }
+        };
         let attention = match (self.attention_factor, self.mscale, self.mscale_all_dim) {
             (Some(stated), _, _) => stated,
             (None, Some(one), Some(all)) if one != 0.0 && all != 0.0 => warmth(one) / warmth(all),
@@ -293,10 +299,21 @@ mod tests {
             panic!("llama3 scaling");
         };
         // Llama 3.2 1B: inverse frequencies of transformers' _compute_llama3_parameters over the plain ones.
-        let expected = [(0, 1.0), (14, 1.0), (15, 1.295_088), (17, 4.857_49), (18, 32.0), (31, 32.0)];
+        let expected = [
+            (0, 1.0),
+            (14, 1.0),
+            (15, 1.295_088),
+            (17, 4.857_49),
+            (18, 32.0),
+            (31, 32.0),
+        ];
         for (pair, factor) in expected {
             let distance: f32 = factors[pair] - factor;
-            assert!(distance.abs() < 1e-4 * factor, "{pair}: {} {factor}", factors[pair]);
+            assert!(
+                distance.abs() < 1e-4 * factor,
+                "{pair}: {} {factor}",
+                factors[pair]
+            );
         }
     }
 
@@ -304,21 +321,32 @@ mod tests {
     fn yarn_leaves_to_llama_cpp_what_it_multiplies_itself() {
         let json = serde_json::json!({ "type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768 });
         let scaling = parsed(json, 64);
-        let expected = Scaling::Yarn { factor: 4.0, original: 32768, attention: 1.0 };
+        let expected = Scaling::Yarn {
+            factor: 4.0,
+            original: 32768,
+            attention: 1.0,
+        };
         assert_eq!(scaling, Ok(expected));
     }
 
     #[test]
     fn other_scalings_are_refused_by_name() {
         let refusal = |json| parsed(json, 4).expect_err("a refusal");
-        let (field, problem) = refusal(serde_json::json!({ "rope_type": "dynamic", "factor": 2.0 }));
+        let (field, problem) =
+            refusal(serde_json::json!({ "rope_type": "dynamic", "factor": 2.0 }));
         assert_eq!(field, "rope_scaling");
         assert!(problem.contains("dynamic"));
         let (field, _) = refusal(serde_json::json!({ "rope_type": "linear" }));
         assert_eq!(field, "factor");
-        let (field, _) = refusal(serde_json::json!({ "rope_type": "yarn", "factor": 2.0, "beta_fast": 16.0 }));
+        let (field, _) =
+            refusal(serde_json::json!({ "rope_type": "yarn", "factor": 2.0, "beta_fast": 16.0 }));
         assert_eq!(field, "rope_scaling");
-        let (field, problem) = refusal(serde_json::json!({ "rope_type": "longrope", "long_factor": [1.0], "short_factor": [1.0, 1.0] }));
-        assert_eq!((field, problem.as_str()), ("long_factor", "has 1 factors; 2 are needed"));
+        let (field, problem) = refusal(
+            serde_json::json!({ "rope_type": "longrope", "long_factor": [1.0], "short_factor": [1.0, 1.0] }),
+        );
+        assert_eq!(
+            (field, problem.as_str()),
+            ("long_factor", "has 1 factors; 2 are needed")
+        );
     }
 }

@@ -32,7 +32,11 @@ fn widen(folder: &Folder) {
     let mut model = stride_convert::fixtures::RandomModel::default();
     model.config.vocab = 512;
     let other = Folder::of(&model);
-    std::fs::copy(other.file("model.safetensors"), folder.file("model.safetensors")).unwrap();
+    std::fs::copy(
+        other.file("model.safetensors"),
+        folder.file("model.safetensors"),
+    )
+    .unwrap();
 }
 
 fn added(id: usize, content: &str, special: bool) -> Value {
@@ -79,11 +83,19 @@ fn the_splitting_is_found_by_what_it_does() {
         tokenizer["pre_tokenizer"] = split(&single);
         tokenizer["normalizer"] = json!({ "type": "NFC" });
     });
-    for (folder, pre) in [(gpt_2, "gpt-2"), (digits, "smollm"), (llama, "llama-bpe"), (qwen, "qwen2")] {
+    for (folder, pre) in [
+        (gpt_2, "gpt-2"),
+        (digits, "smollm"),
+        (llama, "llama-bpe"),
+        (qwen, "qwen2"),
+    ] {
         let metadata = metadata(&folder);
         assert_eq!(metadata.text("tokenizer.ggml.model"), Some("gpt2"));
         assert_eq!(metadata.text("tokenizer.ggml.pre"), Some(pre));
-        assert_eq!(metadata.get("tokenizer.ggml.add_bos_token"), Some(&Entry::Bool(false)));
+        assert_eq!(
+            metadata.get("tokenizer.ggml.add_bos_token"),
+            Some(&Entry::Bool(false))
+        );
         assert_eq!(metadata.unsigned("tokenizer.ggml.eos_token_id"), Some(3));
         assert!(metadata.get("stride.markers").is_none());
     }
@@ -91,7 +103,11 @@ fn the_splitting_is_found_by_what_it_does() {
 
 #[test]
 fn one_character_class_more_or_less_is_refused_with_the_text_that_differs() {
-    for (from, to) in [("{1,3}", "{1,2}"), (r"[^\r\n\p{L}\p{N}]?\p{L}+", r"[^\r\n\p{L}]?\p{L}+"), (r"+[\r\n]*|", "+|")] {
+    for (from, to) in [
+        ("{1,3}", "{1,2}"),
+        (r"[^\r\n\p{L}\p{N}]?\p{L}+", r"[^\r\n\p{L}]?\p{L}+"),
+        (r"+[\r\n]*|", "+|"),
+    ] {
         let altered = LLAMA_3.replace(from, to);
         assert_ne!(altered, LLAMA_3);
         let folder = folder(|tokenizer| {
@@ -99,7 +115,15 @@ fn one_character_class_more_or_less_is_refused_with_the_text_that_differs() {
             tokenizer["model"]["ignore_merges"] = json!(true);
         });
         let text = folder.refusal(Recipe::F32);
-        assert_says(&text, &["tokenizer.json", "llama.cpp cannot reproduce it", "llama-bpe", "differ on the text"]);
+        assert_says(
+            &text,
+            &[
+                "tokenizer.json",
+                "llama.cpp cannot reproduce it",
+                "llama-bpe",
+                "differ on the text",
+            ],
+        );
     }
 }
 
@@ -125,9 +149,15 @@ fn what_stands_before_a_text_is_read_off_the_template() {
     let one = with(&["<|endoftext|>"]);
     one.edit("config.json", |config| config["eos_token_id"] = json!(5));
     let metadata = metadata(&one);
-    assert_eq!(metadata.get("tokenizer.ggml.add_bos_token"), Some(&Entry::Bool(true)));
+    assert_eq!(
+        metadata.get("tokenizer.ggml.add_bos_token"),
+        Some(&Entry::Bool(true))
+    );
     let bos = metadata.unsigned("tokenizer.ggml.bos_token_id").unwrap() as usize;
-    assert_eq!(metadata.texts("tokenizer.ggml.tokens").unwrap()[bos], "<|endoftext|>");
+    assert_eq!(
+        metadata.texts("tokenizer.ggml.tokens").unwrap()[bos],
+        "<|endoftext|>"
+    );
     assert_eq!(kinds(&metadata)[bos], 3);
     let text = with(&["<|endoftext|>", "<|endoftext|>"]).refusal(Recipe::F32);
     assert_says(&text, &["post-processor", "2 tokens"]);
@@ -158,7 +188,10 @@ fn settings_beside_the_tokenizer_are_taken_over() {
     let kinds = kinds(&metadata);
     assert_eq!((kinds[tool], kinds[tool - 1], kinds[tool - 2]), (4, 5, 3));
     assert_eq!(metadata.text("tokenizer.chat_template"), Some("{{ a }}"));
-    assert_eq!(metadata.text("tokenizer.chat_template.tools"), Some("{{ b }}"));
+    assert_eq!(
+        metadata.text("tokenizer.chat_template.tools"),
+        Some("{{ b }}")
+    );
     let files = metadata.texts("stride.source.files").unwrap();
     assert!(files.iter().any(|file| file == "tokenizer_config.json"));
 }
@@ -169,13 +202,28 @@ fn pieces(normalizer: Value, pre_tokenizer: Value) -> Folder {
     tokens.extend((0..=255).map(|byte| format!("<0x{byte:02X}>")));
     tokens.extend(('a'..='z').map(String::from));
     tokens.push("▁".into());
-    let merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("a", "n"), ("an", "d"), ("▁", "and"), ("▁", "a"), ("▁", "▁")];
+    let merges = [
+        ("t", "h"),
+        ("th", "e"),
+        ("▁", "the"),
+        ("a", "n"),
+        ("an", "d"),
+        ("▁", "and"),
+        ("▁", "a"),
+        ("▁", "▁"),
+    ];
     tokens.extend(merges.iter().map(|(left, right)| format!("{left}{right}")));
-    let vocab: serde_json::Map<String, Value> =
-        tokens.iter().enumerate().map(|(id, token)| (token.clone(), json!(id))).collect();
+    let vocab: serde_json::Map<String, Value> = tokens
+        .iter()
+        .enumerate()
+        .map(|(id, token)| (token.clone(), json!(id)))
+        .collect();
     folder(|tokenizer| {
-        tokenizer["added_tokens"] =
-            json!([added(0, "<unk>", true), added(1, "<s>", true), added(2, "</s>", true)]);
+        tokenizer["added_tokens"] = json!([
+            added(0, "<unk>", true),
+            added(1, "<s>", true),
+            added(2, "</s>", true)
+        ]);
         tokenizer["normalizer"] = normalizer;
         tokenizer["pre_tokenizer"] = pre_tokenizer;
         tokenizer["decoder"] = Value::Null;
@@ -196,8 +244,14 @@ fn merges_become_scores_and_the_space_in_front_is_found() {
     for (normalizer, prefix) in [(prepend, true), (replace(), false)] {
         let metadata = metadata(&pieces(normalizer, Value::Null));
         assert_eq!(metadata.text("tokenizer.ggml.model"), Some("llama"));
-        assert_eq!(metadata.get("tokenizer.ggml.add_space_prefix"), Some(&Entry::Bool(prefix)));
-        assert_eq!(metadata.unsigned("tokenizer.ggml.unknown_token_id"), Some(0));
+        assert_eq!(
+            metadata.get("tokenizer.ggml.add_space_prefix"),
+            Some(&Entry::Bool(prefix))
+        );
+        assert_eq!(
+            metadata.unsigned("tokenizer.ggml.unknown_token_id"),
+            Some(0)
+        );
         assert!(metadata.get("tokenizer.ggml.merges").is_none());
         let kinds = kinds(&metadata);
         assert_eq!((kinds[0], kinds[1], kinds[3], kinds[300]), (2, 3, 6, 5));
@@ -215,27 +269,44 @@ fn merges_become_scores_and_the_space_in_front_is_found() {
 fn a_space_in_front_of_the_first_text_only_is_refused() {
     let first = json!({ "type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false });
     let text = pieces(Value::Null, first).refusal(Recipe::F32);
-    assert_says(&text, &["llama.cpp cannot reproduce it", "\"llama\"", "<unk>"]);
+    assert_says(
+        &text,
+        &["llama.cpp cannot reproduce it", "\"llama\"", "<unk>"],
+    );
 }
 
 #[test]
 fn unigram_takes_its_scores_along() {
-    let pieces = [("<unk>", 0.0), ("</s>", 0.0), ("▁", -2.0), ("e", -3.0), ("t", -3.5), ("▁the", -2.5), ("h", -4.0)];
+    let pieces = [
+        ("<unk>", 0.0),
+        ("</s>", 0.0),
+        ("▁", -2.0),
+        ("e", -3.0),
+        ("t", -3.5),
+        ("▁the", -2.5),
+        ("h", -4.0),
+    ];
     let folder = folder(|tokenizer| {
         tokenizer["added_tokens"] = json!([added(1, "</s>", true)]);
         tokenizer["normalizer"] =
             json!({ "type": "Replace", "pattern": { "Regex": "[\\n\\r\\t ]+" }, "content": " " });
         tokenizer["pre_tokenizer"] = json!({ "type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true });
         tokenizer["decoder"] = Value::Null;
-        tokenizer["model"] = json!({ "type": "Unigram", "unk_id": 0, "vocab": pieces, "byte_fallback": false });
+        tokenizer["model"] =
+            json!({ "type": "Unigram", "unk_id": 0, "vocab": pieces, "byte_fallback": false });
     });
     // llama.cpp does not know tabs and line ends as spaces, so this one cannot be reproduced.
     let text = folder.refusal(Recipe::F32);
     assert_says(&text, &["\"t5\"", "differ on the text"]);
-    folder.edit("tokenizer.json", |tokenizer| tokenizer["normalizer"] = Value::Null);
+    folder.edit("tokenizer.json", |tokenizer| {
+        tokenizer["normalizer"] = Value::Null
+    });
     let metadata = metadata(&folder);
     assert_eq!(metadata.text("tokenizer.ggml.model"), Some("t5"));
-    assert_eq!(metadata.get("tokenizer.ggml.remove_extra_whitespaces"), Some(&Entry::Bool(false)));
+    assert_eq!(
+        metadata.get("tokenizer.ggml.remove_extra_whitespaces"),
+        Some(&Entry::Bool(false))
+    );
     let Some(Entry::Array(Array::F32(scores))) = metadata.get("tokenizer.ggml.scores") else {
         panic!("scores");
     };
@@ -245,7 +316,9 @@ fn unigram_takes_its_scores_along() {
 #[test]
 fn what_no_rules_cover_is_refused_by_name() {
     let refusal = |change: fn(&mut Value)| folder(change).refusal(Recipe::F32);
-    let text = refusal(|tokenizer| tokenizer["model"] = json!({ "type": "WordPiece", "vocab": { "a": 0 } }));
+    let text = refusal(|tokenizer| {
+        tokenizer["model"] = json!({ "type": "WordPiece", "vocab": { "a": 0 } })
+    });
     assert_says(&text, &["model", "WordPiece", "BPE or Unigram"]);
     let text = refusal(|tokenizer| tokenizer["model"]["dropout"] = json!(0.1));
     assert_says(&text, &["dropout"]);
@@ -256,7 +329,10 @@ fn what_no_rules_cover_is_refused_by_name() {
     let text = refusal(|tokenizer| tokenizer["added_tokens"][0]["content"] = json!(""));
     assert_says(&text, &["is empty"]);
     let text = refusal(|tokenizer| {
-        tokenizer["model"]["vocab"].as_object_mut().unwrap().remove("Ā");
+        tokenizer["model"]["vocab"]
+            .as_object_mut()
+            .unwrap()
+            .remove("Ā");
         tokenizer["model"]["vocab"]["zzzz"] = json!(12);
     });
     assert_says(&text, &["no token for the byte 0x00"]);

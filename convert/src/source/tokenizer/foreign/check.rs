@@ -1,8 +1,9 @@
-//! The comparison: the tokenizer as its file has it, by the crate `tokenizers`, against [`Simulation`].
+//! The comparison: the tokenizer as its file has it, by the crate `tokenizers`, against the simulation.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokenizers::normalizer::NormalizedString;
+use tokenizers::normalizers::NormalizerWrapper;
 use tokenizers::{
     Normalizer as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _,
 };
@@ -50,8 +51,11 @@ impl Reference {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(rejected)?;
         let normalizer = tokenizer.get_normalizer();
-        let composes = matches!(normalizer, Some(tokenizers::NormalizerWrapper::NFC(_)));
-        Ok(Self { tokenizer, composes })
+        let composes = matches!(normalizer, Some(NormalizerWrapper::NFC(_)));
+        Ok(Self {
+            tokenizer,
+            composes,
+        })
     }
 
     /// What the file's own template adds to a text.
@@ -59,7 +63,9 @@ impl Reference {
         const TEXT: &str = "go to the drawer";
         let plain = self.tokens(TEXT, false)?;
         let full = self.tokens(TEXT, true)?;
-        let place = full.windows(plain.len().max(1)).position(|part| part == plain);
+        let place = full
+            .windows(plain.len().max(1))
+            .position(|part| part == plain);
         let ends = place.map(|at| (&full[..at], &full[at + plain.len()..]));
         match ends {
             Some((before @ ([] | [_]), behind @ ([] | [_]))) => Ok(Ends {
@@ -68,7 +74,10 @@ impl Reference {
             }),
             _ => Err(TokenizerProblem::Part {
                 part: "post-processor",
-                found: format!("one that adds {} tokens", full.len().saturating_sub(plain.len())),
+                found: format!(
+                    "one that adds {} tokens",
+                    full.len().saturating_sub(plain.len())
+                ),
                 needed: "at most one token before and one behind a text",
             }),
         }
@@ -85,7 +94,10 @@ impl Reference {
             guarded(|| cutter.pre_tokenize(&mut cut))?;
         }
         let parts = cut.get_splits(OffsetReferential::Normalized, OffsetType::Byte);
-        Ok(parts.into_iter().map(|(word, _, _)| word.to_owned()).collect())
+        Ok(parts
+            .into_iter()
+            .map(|(word, _, _)| word.to_owned())
+            .collect())
     }
 
     /// True for a text that the file composes first, which llama.cpp does not do; writing it composed makes it the same.
@@ -187,20 +199,38 @@ fn differs(
         let what = match (simulation.words(text), simulation.tokenize(text)) {
             (Some(Err(reason)), _) | (_, Err(reason)) => reason,
             (_, Ok(got)) if got != *tokens => {
-                let place = got.iter().zip(tokens).take_while(|(one, other)| one == other).count();
+                let place = got
+                    .iter()
+                    .zip(tokens)
+                    .take_while(|(one, other)| one == other)
+                    .count();
                 let name = |ids: &[u32]| {
                     let id = ids.get(place);
                     let text = id.and_then(|&id| vocabulary.tokens.get(id as usize));
                     text.map_or("nothing".to_owned(), |text| format!("{text:?}"))
                 };
-                format!("token {place} is {} there and {} here", name(&got), name(tokens))
+                format!(
+                    "token {place} is {} there and {} here",
+                    name(&got),
+                    name(tokens)
+                )
             }
             (Some(Ok(got)), _) if got != *words => {
-                let place = got.iter().zip(words).take_while(|(one, other)| one == other).count();
+                let place = got
+                    .iter()
+                    .zip(words)
+                    .take_while(|(one, other)| one == other)
+                    .count();
                 let name = |words: &[String]| {
-                    words.get(place).map_or("nothing".to_owned(), |word| format!("{word:?}"))
+                    words
+                        .get(place)
+                        .map_or("nothing".to_owned(), |word| format!("{word:?}"))
                 };
-                format!("word {place} is {} there and {} here", name(&got), name(words))
+                format!(
+                    "word {place} is {} there and {} here",
+                    name(&got),
+                    name(words)
+                )
             }
             _ => continue,
         };

@@ -11,14 +11,19 @@ const TOGETHER: usize = 8;
 
 /// All texts: the committed ones, and one for every few special tokens of the vocabulary.
 pub(super) fn texts(vocabulary: &Vocabulary) -> Vec<String> {
-    let written = TEXTS.lines().filter_map(|line| serde_json::from_str(line).ok());
+    let written = TEXTS
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
     let mut texts: Vec<String> = written.collect();
     let special: Vec<&str> = vocabulary
         .tokens
         .iter()
         .zip(&vocabulary.kinds)
         .filter(|(_, kind)| {
-            matches!(kind, TokenKind::Control | TokenKind::UserDefined | TokenKind::Unknown)
+            matches!(
+                kind,
+                TokenKind::Control | TokenKind::UserDefined | TokenKind::Unknown
+            )
         })
         .map(|(text, _)| text.as_str())
         .collect();
@@ -44,7 +49,10 @@ mod tests {
         assert_eq!(texts.len(), TEXTS.lines().count());
         let all = texts.concat();
         assert!(all.len() > 4096);
-        for needed in ['\0', '\t', '\r', '\u{85}', '\u{a0}', '漢', '한', 'ß', 'Ж', 'ع', 'ह', 'ก', '😀', '\u{301}', '9'] {
+        for needed in [
+            '\0', '\t', '\r', '\u{85}', '\u{a0}', '漢', '한', 'ß', 'Ж', 'ع', 'ह', 'ก', '😀',
+            '\u{301}', '9',
+        ] {
             assert!(all.contains(needed), "{needed:?}");
         }
     }

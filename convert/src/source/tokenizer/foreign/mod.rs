@@ -2,17 +2,17 @@
 //!
 //! A GGUF names rules instead of holding them, and which rules a `tokenizer.json` stands for cannot be read off it with
 //! certainty. So nothing is looked up: every set of rules that llama.cpp knows and that fits the kind of model is tried.
-//! [`simulation`] tokenizes a [`corpus`] as llama.cpp would, the crate `tokenizers` does it as the file says, and the
+//! `simulation` tokenizes a `corpus` as llama.cpp would, the crate `tokenizers` does it as the file says, and the
 //! first rules that agree on every text are written. Where none agree the file is refused, with the first text that differs.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`rules`] | the table of rules by the names that llama.cpp gives them |
-//! | [`vocabulary`] | tokens, their kinds, scores and merges, from the file |
-//! | [`simulation`] | llama.cpp's algorithms, small and slow |
-//! | [`corpus`] | the texts |
-//! | [`check`] | the comparison |
-//! | [`settings`] | `tokenizer_config.json` and the chat template |
+//! | `rules` | the table of rules by the names that llama.cpp gives them |
+//! | `vocabulary` | tokens, their kinds, scores and merges, from the file |
+//! | `simulation` | llama.cpp's algorithms, small and slow |
+//! | `corpus` | the texts |
+//! | `check` | the comparison |
+//! | `settings` | `tokenizer_config.json` and the chat template |
 
 mod check;
 mod corpus;

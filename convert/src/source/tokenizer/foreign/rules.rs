@@ -32,12 +32,24 @@ pub static SPLITTINGS: [Splitting; 11] = [
     },
     plain("smaug-bpe", &[LLAMA_3]),
     plain("qwen35", &[QWEN_3_5]),
-    plain("deepseek-v3", &[r"\p{N}{1,3}", "[一-龥\u{3040}-ゟ゠-ヿ]+", DEEPSEEK_3]),
+    plain(
+        "deepseek-v3",
+        &[r"\p{N}{1,3}", "[一-龥\u{3040}-ゟ゠-ヿ]+", DEEPSEEK_3],
+    ),
     plain(
         "deepseek-coder",
-        &["[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-\u{d7ff}]+", r"\p{N}"],
+        &[
+            "[\r\n]",
+            r"\s?\p{L}+",
+            r"\s?\p{P}+",
+            "[一-龥ࠀ-一가-\u{d7ff}]+",
+            r"\p{N}",
+        ],
     ),
-    plain("falcon", &[r"[\p{P}\$\+<=>\^~\|`]+", GPT_2, "[0-9][0-9][0-9]"]),
+    plain(
+        "falcon",
+        &[r"[\p{P}\$\+<=>\^~\|`]+", GPT_2, "[0-9][0-9][0-9]"],
+    ),
     plain("seed-coder", &[SEED]),
     plain("bailingmoe", &[BAILING]),
 ];
@@ -97,7 +109,9 @@ impl Rules {
     #[must_use]
     pub const fn needed_name(&self) -> Option<&'static str> {
         match self {
-            Self::Pieces { strip_right: true, .. } => Some("Phi-3"),
+            Self::Pieces {
+                strip_right: true, ..
+            } => Some("Phi-3"),
             _ => None,
         }
     }

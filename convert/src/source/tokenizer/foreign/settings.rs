@@ -72,10 +72,7 @@ impl Settings {
     /// # Errors
     ///
     /// When a file is there and cannot be read.
-    pub fn open(
-        directory: &Path,
-        provenance: &mut Vec<Provenance>,
-    ) -> Result<Self, SourceError> {
+    pub fn open(directory: &Path, provenance: &mut Vec<Provenance>) -> Result<Self, SourceError> {
         let mut settings = Self::default();
         if let Some(bytes) = optional(directory, FILE, provenance)? {
             let json = |source| SourceError::Json {
@@ -85,9 +82,13 @@ impl Settings {
             settings = Self::from_raw(serde_json::from_slice(&bytes).map_err(json)?);
         }
         if let Some(bytes) = optional(directory, TEMPLATE_FILE, provenance)? {
-            settings.templates.retain(|template| template.name.is_some());
+            settings
+                .templates
+                .retain(|template| template.name.is_some());
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            settings.templates.insert(0, ChatTemplate { name: None, text });
+            settings
+                .templates
+                .insert(0, ChatTemplate { name: None, text });
         }
         Ok(settings)
     }

@@ -78,7 +78,13 @@ impl<'a> Simulation<'a> {
 
     /// The tokens of a text, special tokens recognised, nothing put before or behind.
     pub(super) fn tokenize(&self, text: &str) -> Result<Vec<u32>, String> {
-        let strip_right = matches!(self.algorithm, Algorithm::Pieces { strip_right: true, .. });
+        let strip_right = matches!(
+            self.algorithm,
+            Algorithm::Pieces {
+                strip_right: true,
+                ..
+            }
+        );
         let mut out = Vec::new();
         let mut behind_special = true;
         for part in self.specials.cut(text, strip_right) {
@@ -95,7 +101,11 @@ impl<'a> Simulation<'a> {
                     words.tokenize(text, self.vocabulary, ranks, &mut out)?;
                 }
                 Algorithm::Pieces { space_prefix, .. } => {
-                    let prefix = if *space_prefix && behind_special { " " } else { "" };
+                    let prefix = if *space_prefix && behind_special {
+                        " "
+                    } else {
+                        ""
+                    };
                     pieces::tokenize(&format!("{prefix}{text}"), self.vocabulary, &mut out)?;
                 }
                 Algorithm::Unigram(unigram) => unigram.tokenize(text, &mut out)?,

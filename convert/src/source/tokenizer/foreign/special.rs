@@ -20,7 +20,10 @@ pub(super) struct Specials<'a> {
 impl<'a> Specials<'a> {
     pub(super) fn of(vocabulary: &'a Vocabulary) -> Self {
         let cut_out = |kind| {
-            matches!(kind, TokenKind::Control | TokenKind::UserDefined | TokenKind::Unknown)
+            matches!(
+                kind,
+                TokenKind::Control | TokenKind::UserDefined | TokenKind::Unknown
+            )
         };
         let mut tokens: Vec<(&str, u32)> = (0..)
             .zip(vocabulary.tokens.iter().zip(&vocabulary.kinds))
@@ -36,9 +39,13 @@ impl<'a> Specials<'a> {
     pub(super) fn cut<'t>(&self, text: &'t str, strip_right: bool) -> Vec<Part<'t>> {
         const NOT_STRIPPED: [&str; 3] = ["<unk>", "<s>", "<|endoftext|>"];
         let mut parts = vec![Part::Text(text)];
-        for &(special, id) in self.tokens.iter().filter(|(special, _)| text.contains(special)) {
+        for &(special, id) in self
+            .tokens
+            .iter()
+            .filter(|(special, _)| text.contains(special))
+        {
             let strip = strip_right && !NOT_STRIPPED.contains(&special);
-            let cut = |part| match part {
+            let cut = |part: Part<'t>| match part {
                 Part::Token(_) => vec![part],
                 Part::Text(text) => {
                     let mut finer = Vec::new();
@@ -47,7 +54,8 @@ impl<'a> Specials<'a> {
                         if nth > 0 {
                             finer.push(Part::Token(id));
                             if strip {
-                                piece = piece.trim_start_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r']);
+                                piece = piece
+                                    .trim_start_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r']);
                             }
                         }
                         if !piece.is_empty() {

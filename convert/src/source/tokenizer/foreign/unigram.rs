@@ -26,15 +26,21 @@ impl<'a> Unigram<'a> {
         character_map: &'a [u8],
     ) -> Result<Self, String> {
         let all = || vocabulary.tokens.iter().zip(&vocabulary.kinds);
-        let normal = (0..).zip(all()).filter(|(_, (_, kind))| **kind == TokenKind::Normal);
-        let least = normal.map(|(id, _)| vocabulary.score(id)).fold(f32::MAX, f32::min);
+        let normal = (0..)
+            .zip(all())
+            .filter(|(_, (_, kind))| **kind == TokenKind::Normal);
+        let least = normal
+            .map(|(id, _)| vocabulary.score(id))
+            .fold(f32::MAX, f32::min);
         let own = all().filter(|(_, kind)| **kind == TokenKind::UserDefined);
         Ok(Self {
             vocabulary,
             space_prefix,
             merge_spaces,
             map: CharacterMap::parse(character_map)?,
-            unknown: vocabulary.unknown.ok_or("there is no token for what is unknown")?,
+            unknown: vocabulary
+                .unknown
+                .ok_or("there is no token for what is unknown")?,
             unknown_score: least - UNKNOWN_PENALTY,
             longest: vocabulary.tokens.iter().map(String::len).max().unwrap_or(0),
             own: own.map(|(text, _)| text.as_str()).collect(),
@@ -48,7 +54,9 @@ impl<'a> Unigram<'a> {
         let mut best: Vec<Option<(u32, usize, f64)>> = vec![None; text.len() + 1];
         best[0] = Some((self.unknown, 0, 0.0));
         for (from, character) in text.char_indices() {
-            let Some((_, _, so_far)) = best[from] else { continue };
+            let Some((_, _, so_far)) = best[from] else {
+                continue;
+            };
             let mut offer = |token: u32, to: usize, score: f64| {
                 if best[to].is_none_or(|(_, _, other)| so_far + score > other) {
                     best[to] = Some((token, from, so_far + score));
@@ -57,7 +65,9 @@ impl<'a> Unigram<'a> {
             let next = from + character.len_utf8();
             let mut whole_character = false;
             for to in (next..=text.len()).take_while(|to| to - from <= self.longest) {
-                let token = text.get(from..to).and_then(|piece| self.vocabulary.id(piece));
+                let token = text
+                    .get(from..to)
+                    .and_then(|piece| self.vocabulary.id(piece));
                 let Some(token) = token else { continue };
                 let score = match self.vocabulary.kinds[token as usize] {
                     TokenKind::Normal | TokenKind::Unused => self.vocabulary.score(token),
@@ -75,7 +85,9 @@ impl<'a> Unigram<'a> {
         let mut at = text.len();
         while at > 0 {
             // Every character is reachable from the one before, as unknown at least.
-            let Some((token, from, _)) = best[at] else { break };
+            let Some((token, from, _)) = best[at] else {
+                break;
+            };
             if token != self.unknown || tokens.last() != Some(&token) {
                 tokens.push(token);
             }
@@ -120,7 +132,9 @@ impl<'a> Unigram<'a> {
                 }
                 out.push(character);
             }
-            rest = rest.get(consumed..).ok_or("the map of characters cuts a character")?;
+            rest = rest
+                .get(consumed..)
+                .ok_or("the map of characters cuts a character")?;
         }
         Ok(out)
     }
@@ -180,9 +194,14 @@ impl<'a> CharacterMap<'a> {
                 found = Some((node(at)? & !(1 << 31), consumed));
             }
         }
-        let Some((place, consumed)) = found else { return Ok(None) };
+        let Some((place, consumed)) = found else {
+            return Ok(None);
+        };
         let replacement = self.replacements.get(place as usize..).ok_or(outside)?;
-        let end = replacement.iter().position(|&byte| byte == 0).ok_or(outside)?;
+        let end = replacement
+            .iter()
+            .position(|&byte| byte == 0)
+            .ok_or(outside)?;
         let text = std::str::from_utf8(&replacement[..end])
             .map_err(|_| "the map of characters holds no UTF-8")?;
         Ok(Some((text, consumed)))

@@ -151,10 +151,7 @@ fn check_model(model: &RawBpe) -> Result<(), TokenizerProblem> {
     })
 }
 
-fn words(
-    model: RawBpe,
-    added: &[RawAdded],
-) -> Result<(Vocabulary, Vec<Rules>), TokenizerProblem> {
+fn words(model: RawBpe, added: &[RawAdded]) -> Result<(Vocabulary, Vec<Rules>), TokenizerProblem> {
     let whole_words_first = model.ignore_merges;
     let texts = model.vocab.into_iter().map(|(text, id)| (id, text));
     let mut vocabulary = assemble(texts, added)?;
@@ -171,10 +168,7 @@ fn words(
     Ok((vocabulary, fits.map(Rules::Words).collect()))
 }
 
-fn pieces(
-    model: RawBpe,
-    added: &[RawAdded],
-) -> Result<(Vocabulary, Vec<Rules>), TokenizerProblem> {
+fn pieces(model: RawBpe, added: &[RawAdded]) -> Result<(Vocabulary, Vec<Rules>), TokenizerProblem> {
     if model.ignore_merges {
         return Err(TokenizerProblem::Part {
             part: "ignore_merges",
@@ -231,8 +225,9 @@ fn unigram(
     let mut vocabulary = assemble((0..).zip(texts), added)?;
     scores.resize(vocabulary.tokens.len(), 0.0);
     vocabulary.scores = Some(scores);
-    let unknown = model.unk_id.and_then(|id| vocabulary.tokens.get(id as usize));
-    vocabulary.mark_unknown(unknown.cloned().as_deref());
+    let unknown = model.unk_id.map(|id| id as usize);
+    let unknown = unknown.and_then(|id| vocabulary.tokens.get(id).cloned());
+    vocabulary.mark_unknown(unknown.as_deref());
     let choices = [(true, true), (true, false), (false, true), (false, false)];
     let rules = choices.map(|(space_prefix, merge_spaces)| Rules::Unigram {
         space_prefix,
@@ -306,7 +301,11 @@ fn assemble(
     }
     let mut vocabulary = Vocabulary::default();
     for (id, place) in places.into_iter().enumerate() {
-        let kind = if place.is_some() { TokenKind::Normal } else { TokenKind::Unused };
+        let kind = if place.is_some() {
+            TokenKind::Normal
+        } else {
+            TokenKind::Unused
+        };
         let text = place.unwrap_or_else(|| format!("[PAD{id}]"));
         // Bounded above.
         if vocabulary.ids.insert(text.clone(), id as u32).is_some() {
@@ -319,7 +318,11 @@ fn assemble(
         vocabulary.kinds.push(kind);
     }
     for token in added {
-        let kind = if token.special { TokenKind::Control } else { TokenKind::UserDefined };
+        let kind = if token.special {
+            TokenKind::Control
+        } else {
+            TokenKind::UserDefined
+        };
         vocabulary.kinds[token.id as usize] = kind;
     }
     Ok(vocabulary)
@@ -368,7 +371,13 @@ mod tests {
 
     #[test]
     fn base64_as_rfc_4648_has_it() {
-        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")] {
+        for (text, bytes) in [
+            ("", ""),
+            ("Zg==", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v", "foo"),
+            ("Zm9vYmFy", "foobar"),
+        ] {
             assert_eq!(base64(text).as_deref(), Some(bytes.as_bytes()));
         }
         assert_eq!(base64("Zm9*"), None);

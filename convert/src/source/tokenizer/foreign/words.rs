@@ -8,7 +8,7 @@ use super::rules::Splitting;
 use super::vocabulary::Vocabulary;
 use crate::source::tokenizer::byte_symbol;
 
-/// A [`Splitting`] ready to use.
+/// A splitting ready to use.
 #[derive(Debug)]
 pub(super) struct Words {
     expressions: Vec<Regex>,
