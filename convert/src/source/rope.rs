@@ -298,12 +298,13 @@ mod tests {
         let Ok(Scaling::Llama3 { factors }) = parsed(json, 64) else {
             panic!("llama3 scaling");
         };
-        // Llama 3.2 1B: inverse frequencies of transformers' _compute_llama3_parameters over the plain ones.
+        // Llama 3.2 1B: the plain inverse frequencies over those of transformers 5.23's _compute_llama3_parameters.
         let expected = [
             (0, 1.0),
             (14, 1.0),
-            (15, 1.295_088),
-            (17, 4.857_49),
+            (15, 1.651_33),
+            (16, 3.292_26),
+            (17, 9.666_73),
             (18, 32.0),
             (31, 32.0),
         ];
