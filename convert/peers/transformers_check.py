@@ -17,6 +17,7 @@ Needs: pip install torch transformers tokenizers safetensors numpy
 """
 
 import argparse
+import copy
 import json
 import pathlib
 import shutil
@@ -177,7 +178,7 @@ def cases():
     phi = dict(sliding_window=None, pad_token_id=0)
     yield "phi3", T.Phi3Config, dict(rope_parameters=rope, **phi), "llama2"
     yield "phi3, tied, part of a head", T.Phi3Config, dict(
-        tie_word_embeddings=True, rope_parameters=dict(partial_rotary_factor=0.5, **rope), **phi
+        tie_word_embeddings=True, rope_parameters={**rope, "partial_rotary_factor": 0.5}, **phi
     ), "llama2"
     yield "phi3, longrope, short", T.Phi3Config, dict(
         rope_parameters=longrope, max_position_embeddings=4 * CONTEXT, original_max_position_embeddings=CONTEXT, **phi
@@ -191,6 +192,8 @@ def cases():
 def make(folder, kind, settings, tokenizer, seed):
     """A checkpoint of random weights in `folder`: norms around their usual values, biases that do something."""
     torch.manual_seed(seed)
+    # transformers writes into the dictionaries that it is given.
+    settings = copy.deepcopy(settings)
     size = tokenizer.get_vocab_size()
     config = kind(**{**SMALL, "max_position_embeddings": 2048, **settings, "vocab_size": size})
     config.bos_token_id = tokenizer.token_to_id("<s>")

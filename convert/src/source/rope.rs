@@ -157,7 +157,7 @@ impl RawRope {
                 let factor = real("factor", self.factor)? as f32;
                 Ok(Scaling::Linear { factor })
             }
-            "yarn" => self.yarn(original, around),
+            "yarn" => self.yarn(original),
             "llama3" => self.llama3(original, around),
             "longrope" | "su" => self.long_rope(original, around),
             other => {
@@ -170,7 +170,7 @@ impl RawRope {
         }
     }
 
-    fn yarn(&self, original: u32, around: &Surroundings) -> Result<Scaling, Problem> {
+    fn yarn(&self, original: u32) -> Result<Scaling, Problem> {
         // llama.cpp reads the bounds of the ramp from the file for one architecture only, which is none of ours.
         let usual = |value: Option<f64>, usual: f64| value.is_none_or(|value| value == usual);
         if !usual(self.beta_fast, 32.0) || !usual(self.beta_slow, 1.0) {
@@ -182,8 +182,7 @@ impl RawRope {
             let problem = "has truncate false, which llama.cpp does not do";
             return Err(("rope_scaling", problem.into()));
         }
-        let ratio = around.context as f64 / f64::from(original);
-        let factor = real("factor", Some(self.factor.unwrap_or(ratio)))?;
+        let factor = real("factor", self.factor)?;
         let warmth = |scale: f64| {
             if factor <= 1.0 {
                 1.0

@@ -294,7 +294,7 @@ fn unigram_takes_its_scores_along() {
         ("h", -4.0),
     ];
     let folder = folder(|tokenizer| {
-        tokenizer["added_tokens"] = json!([added(1, "</s>", true)]);
+        tokenizer["added_tokens"] = json!([added(0, "<unk>", true), added(1, "</s>", true)]);
         tokenizer["normalizer"] =
             json!({ "type": "Replace", "pattern": { "Regex": "[\\n\\r\\t ]+" }, "content": " " });
         tokenizer["pre_tokenizer"] = json!({ "type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true });

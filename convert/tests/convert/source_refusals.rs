@@ -104,7 +104,7 @@ fn another_network() {
         ("mlp_bias", json!(true)),
         (
             "rope_scaling",
-            json!({ "rope_type": "llama3", "factor": 8.0 }),
+            json!({ "rope_type": "dynamic", "factor": 8.0 }),
         ),
         ("eos_token_id", json!([1, 2])),
     ] {
@@ -116,7 +116,7 @@ fn another_network() {
 fn rope_scaling_where_transformers_5_keeps_it() {
     let folder = Folder::new();
     folder.edit("config.json", |config| {
-        config["rope_parameters"] = json!({ "rope_theta": 10000.0, "rope_type": "yarn" });
+        config["rope_parameters"] = json!({ "rope_theta": 10000.0, "rope_type": "dynamic" });
     });
     assert_says(&folder.refusal(Recipe::F32), &["rope_scaling"]);
 }
