@@ -316,7 +316,8 @@ impl RawConfig {
             return Ok(head_dim);
         }
         let width = (head_dim as f64 * part) as usize;
-        if architecture.partial_rotary && (2..=head_dim).contains(&width) && width % 2 == 0 {
+        if architecture.partial_rotary && (2..=head_dim).contains(&width) && width.is_multiple_of(2)
+        {
             return Ok(width);
         }
         let problem = format!(
