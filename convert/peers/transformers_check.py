@@ -5,7 +5,7 @@ For every architecture a small model of random weights is made with transformers
 positions, windows), exported as F32, loaded by llama.cpp (the example `logits` of stride-engine) and compared: the logits
 of every position, relative to the largest one, and the tokens of every text of the corpus that the converter itself
 uses. Tokenizers are real ones where a folder of them is given; else small ones are trained in the pipelines of GPT-2,
-SmolLM2, Llama 3, Qwen 2 (byte level), Llama 2 and Gemma (SentencePiece) and T5 (Unigram).
+SmolLM2, Llama 3, Qwen 2 (byte level), Llama 2 and Gemma (SentencePiece) and a Unigram.
 
 Needs: pip install torch transformers tokenizers safetensors numpy
 
@@ -98,18 +98,18 @@ def pieces(prefix):
 
 
 def unigram():
-    """T5: the most likely pieces, one space for many, an end behind every text."""
+    """The most likely pieces, spaces as they stand: T5's model without its map of characters."""
     tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.Replace(Regex(r"[\n\t\r]"), " "), normalizers.Replace(Regex(" {2,}"), " ")]
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
     tokenizer.decoder = decoders.Metaspace()
     trainer = trainers.UnigramTrainer(
         vocab_size=900, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False
     )
     tokenizer.train_from_iterator(texts(), trainer)
-    return tokenizer
+    # SentencePiece's scores are 32-bit numbers, and so are those of a GGUF.
+    whole = json.loads(tokenizer.to_str())
+    whole["model"]["vocab"] = [[text, float(np.float32(score))] for text, score in whole["model"]["vocab"]]
+    return Tokenizer.from_str(json.dumps(whole))
 
 
 def trained(name):
@@ -311,7 +311,7 @@ def main():
         if not arguments.only or arguments.only in "unigram":
             (work / "source").mkdir()
             make(work / "source", transformers.LlamaConfig, {}, unigram(), 99)
-            measure("llama (Unigram of T5's kind)", work / "source", work)
+            measure("llama (unigram)", work / "source", work)
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
     failed = [row["name"] for row in rows if not row["ok"]]
