@@ -7,6 +7,7 @@ use super::BLOCK;
 const BYTES: usize = 4 + BLOCK / 2;
 
 /// Stores numbers; bits above the fifth are dropped.
+#[inline(always)]
 pub(super) fn pack(levels: &[u8; BLOCK]) -> [u8; BYTES] {
     let mut fifth = 0_u32;
     for (at, level) in levels.iter().enumerate() {
@@ -21,6 +22,7 @@ pub(super) fn pack(levels: &[u8; BLOCK]) -> [u8; BYTES] {
 }
 
 /// Reads numbers.
+#[inline(always)]
 pub(super) fn unpack(stored: &[u8; BYTES]) -> [u8; BLOCK] {
     let fifth = u32::from_le_bytes([stored[0], stored[1], stored[2], stored[3]]);
     std::array::from_fn(|at| {

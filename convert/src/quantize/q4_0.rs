@@ -3,16 +3,15 @@
 //! `m` is the weight of the largest absolute value, with its sign, `d = m / -8`, `q = min(15, trunc(x / d + 8.5))`;
 //! a weight reads as `d * (q - 8)`. Byte `j` holds weight `j` in its low half and weight `j + 16` in its high half.
 
-use half::f16;
-
 use super::BLOCK;
-use super::half_precision::scale;
+use super::floats::{read_scale, scale};
 
 /// Bytes of a block.
 pub const BYTES: usize = 2 + BLOCK / 2;
 
 /// Stores a block, or `None` when its scale is beyond binary16.
 #[must_use]
+#[inline(always)]
 pub fn encode(block: &[f32; BLOCK]) -> Option<[u8; BYTES]> {
     let d = super::extreme(block) / -8.0;
     let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
@@ -27,8 +26,9 @@ pub fn encode(block: &[f32; BLOCK]) -> Option<[u8; BYTES]> {
 
 /// Reads a block.
 #[must_use]
+#[inline(always)]
 pub fn decode(stored: &[u8; BYTES]) -> [f32; BLOCK] {
-    let d = f16::from_le_bytes([stored[0], stored[1]]).to_f32();
+    let d = read_scale([stored[0], stored[1]]);
     std::array::from_fn(|at| {
         let pair = stored[2 + at % (BLOCK / 2)];
         let level = if at < BLOCK / 2 { pair & 15 } else { pair >> 4 };
@@ -39,6 +39,7 @@ pub fn decode(stored: &[u8; BYTES]) -> [f32; BLOCK] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::f16;
     use proptest::prelude::*;
 
     /// A whole step, which is what the side of the block away from its extreme loses (its level 16 is cut to 15),

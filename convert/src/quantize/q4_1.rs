@@ -4,16 +4,15 @@
 //! `d = (max - min) / 15`, `q = min(15, trunc((x - min) / d + 0.5))`; a weight reads as `d * q + min`. Byte `j` holds
 //! weight `j` in its low half and weight `j + 16` in its high half.
 
-use half::f16;
-
 use super::BLOCK;
-use super::half_precision::scale;
+use super::floats::{read_scale, scale};
 
 /// Bytes of a block.
 pub const BYTES: usize = 4 + BLOCK / 2;
 
 /// Stores a block, or `None` when its scale or its minimum is beyond binary16.
 #[must_use]
+#[inline(always)]
 pub fn encode(block: &[f32; BLOCK]) -> Option<[u8; BYTES]> {
     let (min, max) = super::extent(block);
     let d = (max - min) / 15.0;
@@ -30,9 +29,10 @@ pub fn encode(block: &[f32; BLOCK]) -> Option<[u8; BYTES]> {
 
 /// Reads a block.
 #[must_use]
+#[inline(always)]
 pub fn decode(stored: &[u8; BYTES]) -> [f32; BLOCK] {
-    let d = f16::from_le_bytes([stored[0], stored[1]]).to_f32();
-    let min = f16::from_le_bytes([stored[2], stored[3]]).to_f32();
+    let d = read_scale([stored[0], stored[1]]);
+    let min = read_scale([stored[2], stored[3]]);
     std::array::from_fn(|at| {
         let pair = stored[4 + at % (BLOCK / 2)];
         let level = if at < BLOCK / 2 { pair & 15 } else { pair >> 4 };
@@ -43,6 +43,7 @@ pub fn decode(stored: &[u8; BYTES]) -> [f32; BLOCK] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::f16;
     use proptest::prelude::*;
 
     #[test]

@@ -3,17 +3,16 @@
 //! `m` is the weight of the largest absolute value, with its sign, `d = m / -16`, `q = min(31, trunc(x / d + 16.5))`;
 //! a weight reads as `d * (q - 16)`. The file `five_bits.rs` says where the bits lie.
 
-use half::f16;
-
 use super::BLOCK;
 use super::five_bits::{pack, unpack};
-use super::half_precision::scale;
+use super::floats::{read_scale, scale};
 
 /// Bytes of a block.
 pub const BYTES: usize = 2 + 4 + BLOCK / 2;
 
 /// Stores a block, or `None` when its scale is beyond binary16.
 #[must_use]
+#[inline(always)]
 pub fn encode(block: &[f32; BLOCK]) -> Option<[u8; BYTES]> {
     let d = super::extreme(block) / -16.0;
     let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
@@ -26,8 +25,9 @@ pub fn encode(block: &[f32; BLOCK]) -> Option<[u8; BYTES]> {
 
 /// Reads a block.
 #[must_use]
+#[inline(always)]
 pub fn decode(stored: &[u8; BYTES]) -> [f32; BLOCK] {
-    let d = f16::from_le_bytes([stored[0], stored[1]]).to_f32();
+    let d = read_scale([stored[0], stored[1]]);
     let (_, levels) = stored.split_last_chunk().unwrap_or((&[], &[0; 20]));
     unpack(levels).map(|level| (f32::from(level) - 16.0) * d)
 }
@@ -35,6 +35,7 @@ pub fn decode(stored: &[u8; BYTES]) -> [f32; BLOCK] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::f16;
     use proptest::prelude::*;
 
     #[test]

@@ -4,17 +4,16 @@
 //! `d = (max - min) / 31`, `q = trunc((x - min) / d + 0.5)`; a weight reads as `d * q + min`.
 //! The file `five_bits.rs` says where the bits lie.
 
-use half::f16;
-
 use super::BLOCK;
 use super::five_bits::{pack, unpack};
-use super::half_precision::scale;
+use super::floats::{read_scale, scale};
 
 /// Bytes of a block.
 pub const BYTES: usize = 4 + 4 + BLOCK / 2;
 
 /// Stores a block, or `None` when its scale or its minimum is beyond binary16.
 #[must_use]
+#[inline(always)]
 pub fn encode(block: &[f32; BLOCK]) -> Option<[u8; BYTES]> {
     let (min, max) = super::extent(block);
     let d = (max - min) / 31.0;
@@ -30,9 +29,10 @@ pub fn encode(block: &[f32; BLOCK]) -> Option<[u8; BYTES]> {
 
 /// Reads a block.
 #[must_use]
+#[inline(always)]
 pub fn decode(stored: &[u8; BYTES]) -> [f32; BLOCK] {
-    let d = f16::from_le_bytes([stored[0], stored[1]]).to_f32();
-    let min = f16::from_le_bytes([stored[2], stored[3]]).to_f32();
+    let d = read_scale([stored[0], stored[1]]);
+    let min = read_scale([stored[2], stored[3]]);
     let (_, levels) = stored.split_last_chunk().unwrap_or((&[], &[0; 20]));
     unpack(levels).map(|level| f32::from(level) * d + min)
 }
@@ -40,6 +40,7 @@ pub fn decode(stored: &[u8; BYTES]) -> [f32; BLOCK] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::f16;
     use proptest::prelude::*;
 
     #[test]

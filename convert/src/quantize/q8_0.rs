@@ -2,16 +2,15 @@
 //!
 //! `d = max|x| / 127`, `q = round(x / d)` with halves away from zero; a weight reads as `d * q`.
 
-use half::f16;
-
 use super::BLOCK;
-use super::half_precision::scale;
+use super::floats::{read_scale, scale};
 
 /// Bytes of a block.
 pub const BYTES: usize = 2 + BLOCK;
 
 /// Stores a block, or `None` when its scale is beyond binary16.
 #[must_use]
+#[inline(always)]
 pub fn encode(block: &[f32; BLOCK]) -> Option<[u8; BYTES]> {
     let largest = block.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
     let d = largest / 127.0;
@@ -26,14 +25,16 @@ pub fn encode(block: &[f32; BLOCK]) -> Option<[u8; BYTES]> {
 
 /// Reads a block.
 #[must_use]
+#[inline(always)]
 pub fn decode(stored: &[u8; BYTES]) -> [f32; BLOCK] {
-    let d = f16::from_le_bytes([stored[0], stored[1]]).to_f32();
+    let d = read_scale([stored[0], stored[1]]);
     std::array::from_fn(|at| d * f32::from(stored[2 + at].cast_signed()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::f16;
     use proptest::prelude::*;
 
     /// Half a step, plus what rounding the scale to binary16 (2^-11 relative) shifts the largest of 127 steps,
