@@ -70,11 +70,11 @@ pub(super) fn encode(
 /// The weights of `levels` under `head`.
 #[inline(always)]
 pub(super) fn decode(head: &[u8; HEAD], level: impl Fn(usize) -> u8) -> [f32; SUPER_BLOCK] {
+    let steps = steps_of(head);
     let mut weights = [0.0; SUPER_BLOCK];
-    for (part, (d, m)) in steps_of(head).into_iter().enumerate() {
-        for at in part * PART..(part + 1) * PART {
-            weights[at] = d * f32::from(level(at)) - m;
-        }
+    for (at, weight) in weights.iter_mut().enumerate() {
+        let (d, m) = steps[at / PART];
+        *weight = d * f32::from(level(at)) - m;
     }
     weights
 }

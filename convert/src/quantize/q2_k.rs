@@ -47,15 +47,15 @@ pub fn encode(
     };
 
     let mut stored = [0; BYTES];
-    for part in 0..PARTS {
-        stored[part] = scales[part] | minima[part] << 4;
+    for (byte, (scale, minimum)) in stored.iter_mut().zip(scales.iter().zip(minima)) {
+        *byte = scale | minimum << 4;
     }
     let (stored_d, stored_m) = (scale(d)?, scale(m)?);
     stored[BYTES - 4..BYTES - 2].copy_from_slice(&stored_d);
     stored[BYTES - 2..].copy_from_slice(&stored_m);
     let mut levels = [0; SUPER_BLOCK];
-    for part in 0..PARTS {
-        let (d, m) = step(stored[part], stored_d, stored_m);
+    for (part, &byte) in stored[..PARTS].iter().enumerate() {
+        let (d, m) = step(byte, stored_d, stored_m);
         for at in part * PART..(part + 1) * PART {
             levels[at] = if d == 0.0 {
                 fit.level(part, block[at])
