@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::gguf::{ReadError, TensorType, WriteError};
+use crate::importance::ImportanceError;
 use crate::quantize::TypeChoiceError;
 use crate::source::SourceError;
 
@@ -121,6 +122,14 @@ pub enum Error {
         index: u64,
         /// The weight.
         value: f32,
+    },
+    /// An importance matrix is refused.
+    #[error("{path} is refused: {source}")]
+    Importance {
+        /// The file.
+        path: PathBuf,
+        /// Why and where.
+        source: ImportanceError,
     },
     /// The file that was just written does not read back as planned: a bug here, or a disk that lies.
     #[error(

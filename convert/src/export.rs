@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::architecture::RowOrder;
 use crate::error::Error;
 use crate::gguf::TensorType;
+use crate::importance::{self, ImportanceMatrix};
 use crate::metadata;
 use crate::plan::{self, PlannedTensor};
-use crate::quantize::{Recipe, RowError, TypeChoice};
+use crate::quantize::{Recipe, RowError, TypeChoice, TypeChoiceError};
 use crate::report::Report;
 use crate::source::{Checkpoint, SourceError};
 pub use crate::stream::Progress;
@@ -118,9 +120,11 @@ pub fn export_all(
         planned = tensors;
         outputs.push(output);
     }
+    let importance = importance::shared(requests.iter().map(|request| &request.types));
     let source = CheckpointTensors {
         checkpoint,
         planned,
+        importance: importance.map_err(TypeChoiceError::from)?,
     };
     stream::write(&source, &outputs, replace, observe)
 }
@@ -144,6 +148,7 @@ fn plan(checkpoint: &Checkpoint, request: &Request) -> Result<(Vec<PlannedTensor
 struct CheckpointTensors<'a> {
     checkpoint: &'a Checkpoint,
     planned: Vec<PlannedTensor>,
+    importance: Option<Arc<ImportanceMatrix>>,
 }
 
 impl CheckpointTensors<'_> {
@@ -178,6 +183,12 @@ impl TensorSource for CheckpointTensors<'_> {
 
     fn stored(&self, _: usize, _: usize) -> Option<(TensorType, &[u8])> {
         None
+    }
+
+    fn importance(&self, tensor: usize, row: usize) -> Option<&[f32]> {
+        let tensor = &self.planned[tensor];
+        let importance = self.importance.as_ref()?;
+        importance.row(&tensor.target, row, tensor.rows, tensor.columns)
     }
 
     /// Names the tensor, and the weight by its place in the checkpoint.

@@ -7,6 +7,7 @@
 //! | [`plan`] | the list of tensors that will be written, checked before the output exists |
 //! | [`metadata`] | llama.cpp's keys and ours (`stride.*`) |
 //! | [`quantize`] | which tensor gets which type, and ggml's reference quantizers bit for bit |
+//! | [`importance`] | importance matrices, as llama.cpp's `llama-imatrix` makes them |
 //! | [`gguf`] | the container: a streaming writer and a reader that trusts nothing |
 //! | [`export`] | the conversion of a checkpoint |
 //! | [`stored`] | a model in GGUF files as a source |
@@ -42,6 +43,7 @@ mod error;
 pub mod export;
 pub mod fixtures;
 pub mod gguf;
+pub mod importance;
 pub mod inspect;
 #[allow(unsafe_code, reason = "mapping a file has no safe form")]
 pub mod map;

@@ -62,6 +62,15 @@ pub(crate) fn provenance(metadata: &mut Metadata, sources: &[Provenance], types:
         concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
     );
     metadata.set(RECIPE_KEY, types.recipe.name());
+    if let Some(importance) = &types.importance {
+        // The keys of llama-quantize.
+        metadata.set("quantize.imatrix.file", importance.file.as_str());
+        if let Some(dataset) = &importance.dataset {
+            metadata.set("quantize.imatrix.dataset", dataset.as_str());
+        }
+        metadata.set("quantize.imatrix.entries_count", importance.len() as u32);
+        metadata.set("quantize.imatrix.chunks_count", importance.chunks);
+    }
     metadata.remove(OVERRIDES_KEY);
     if !types.overrides.is_empty() {
         let overrides: Vec<String> = types.overrides.iter().map(ToString::to_string).collect();

@@ -1,8 +1,9 @@
 //! From a checkpoint to the list of tensors that will be written. Everything is checked here, before the output exists.
 
 use crate::architecture::{COMPUTED_SUFFIX, RowOrder, TensorRule, computed};
+use crate::error::Error;
 use crate::gguf::{TensorInfo, TensorType};
-use crate::quantize::{TensorRole, TypeChoice};
+use crate::quantize::{Member, ModelShape, TensorRole, TypeChoice};
 use crate::source::{Checkpoint, ModelConfig, SourceError, WeightEntry, Weights};
 
 /// One tensor to write.
@@ -18,6 +19,8 @@ pub struct PlannedTensor {
     pub columns: usize,
     /// Stored as a vector: the GGUF shape has one dimension.
     pub vector: bool,
+    /// What it is for.
+    pub role: TensorRole,
     /// How the rows are ordered.
     pub order: RowOrder,
     /// What is added to every weight.
@@ -55,16 +58,14 @@ impl PlannedTensor {
 /// # Errors
 ///
 /// When a tensor is missing, has another shape than the configuration gives it, or is unknown to the architecture,
-/// and when the tokenizer has more tokens than the embedding has rows.
-pub fn tensors(
-    checkpoint: &Checkpoint,
-    types: &TypeChoice,
-) -> Result<Vec<PlannedTensor>, SourceError> {
+/// when the tokenizer has more tokens than the embedding has rows, and when the types need an importance matrix that is
+/// missing or another model's.
+pub fn tensors(checkpoint: &Checkpoint, types: &TypeChoice) -> Result<Vec<PlannedTensor>, Error> {
     let config = &checkpoint.config;
     let tokens = checkpoint.tokenizer.tokens.len();
     if tokens > config.vocab {
         let vocab = config.vocab;
-        return Err(SourceError::VocabularySize { tokens, vocab });
+        return Err(SourceError::VocabularySize { tokens, vocab }.into());
     }
     let architecture = config.architecture;
     let mut embedding = architecture.embedding;
@@ -73,7 +74,7 @@ pub fn tensors(
     }
     let mut planned = Vec::new();
     let mut add = |rule: &TensorRule, layer: usize| -> Result<(), SourceError> {
-        planned.push(plan(rule, layer, config, &checkpoint.weights, types)?);
+        planned.push(plan(rule, layer, config, &checkpoint.weights)?);
         Ok(())
     };
     add(&embedding, 0)?;
@@ -90,7 +91,40 @@ pub fn tensors(
         add(&computed(name), 0)?;
     }
     refuse_unexpected(&planned, config, &checkpoint.weights)?;
+    let kinds = types.assign(&shape(config), &members(&planned))?;
+    for (tensor, kind) in planned.iter_mut().zip(kinds) {
+        tensor.kind = kind;
+    }
     Ok(planned)
+}
+
+/// What the choice of types looks at.
+fn shape(config: &ModelConfig) -> ModelShape<'static> {
+    ModelShape {
+        architecture: config.architecture.name,
+        layers: config.layers,
+        heads: config.heads,
+        kv_heads: config.kv_heads,
+        experts: 0,
+    }
+}
+
+fn members(planned: &[PlannedTensor]) -> Vec<Member<'_>> {
+    let member = |tensor| {
+        let PlannedTensor {
+            target,
+            role,
+            columns,
+            ..
+        } = tensor;
+        Member {
+            name: target,
+            role: *role,
+            columns: *columns as u64,
+            slices: 1,
+        }
+    };
+    planned.iter().map(member).collect()
 }
 
 fn plan(
@@ -98,7 +132,6 @@ fn plan(
     layer: usize,
     config: &ModelConfig,
     weights: &Weights,
-    types: &TypeChoice,
 ) -> Result<PlannedTensor, SourceError> {
     let layer = layer.to_string();
     let name = rule.source.replace("{}", &layer);
@@ -120,12 +153,14 @@ fn plan(
     };
     let target = rule.target.replace("{}", &layer);
     Ok(PlannedTensor {
-        kind: types.tensor_type(&target, rule.role, columns as u64),
+        // Chosen when all are known.
+        kind: TensorType::F32,
         target,
         source: name,
         rows,
         columns,
         vector: expected.len() == 1,
+        role: rule.role,
         order: rule.order,
         offset: rule.offset,
         entry: entry.clone(),

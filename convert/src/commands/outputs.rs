@@ -1,11 +1,13 @@
 //! What `export` and `requantize` have in common: which files to write, as what, and what to say about them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
 use clap::error::ErrorKind;
 use stride_convert::export::Request;
+use stride_convert::importance::ImportanceMatrix;
 use stride_convert::quantize::{Recipe, TypeChoice, TypeOverride};
 use stride_convert::report::{Report, TensorReport};
 
@@ -17,15 +19,19 @@ pub struct OutputOptions {
     /// The file to write. `{type}` in it becomes the type in small letters.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Type of the matrices: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 or q4_0. Vectors stay f32; rows that do not
-    /// divide into blocks of 32 become f16; below q8_0 the matrix that makes the logits becomes q8_0. May stand several
-    /// times: all files are written from one read, and FILE must hold {type}.
+    /// Type of the matrices, by the rules of llama-quantize: f32, f16, bf16, q8_0, q6_k, q5_k_m, q5_k_s, q5_1, q5_0,
+    /// q4_k_m, q4_k_s, q4_1, q4_0, q3_k_l, q3_k_m, q3_k_s, q2_k or q2_k_s. May stand several times: all files are
+    /// written from one read, and FILE must hold {type}.
     #[arg(short = 't', long = "type", value_name = "TYPE", default_values_t = [Recipe::Q8_0])]
     recipes: Vec<Recipe>,
     /// Another type for the matrices whose GGUF name matches a regular expression anywhere, for example
     /// ffn_down=q8_0; may stand several times, the first that matches wins.
     #[arg(long = "tensor-type", value_name = "PATTERN=TYPE")]
     overrides: Vec<TypeOverride>,
+    /// An importance matrix that llama-imatrix made of this model, in either of its forms: scales are chosen so that the
+    /// columns that matter lose least.
+    #[arg(long, value_name = "FILE")]
+    imatrix: Option<PathBuf>,
     /// Cut a model that would be larger into files FILE-00001-of-00003.gguf of at most this size, as llama.cpp reads
     /// them: bytes, or a number with K, M or G (powers of 1000) or KiB, MiB or GiB.
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -53,11 +59,16 @@ impl OutputOptions {
             );
             return Err(clap::Error::raw(ErrorKind::ArgumentConflict, problem).into());
         }
+        let importance = match &self.imatrix {
+            Some(path) => Some(Arc::new(ImportanceMatrix::open(path)?)),
+            None => None,
+        };
         let request = |&recipe: &Recipe| Request {
             output: place(&self.output, recipe),
             types: TypeChoice {
                 recipe,
                 overrides: self.overrides.clone(),
+                importance: importance.clone(),
             },
             split: self.split_max_size,
         };
@@ -100,6 +111,7 @@ pub fn summary(options: &OutputOptions, requests: &[Request], reports: &[Report]
     };
     let mut text = String::new();
     for (request, report) in requests.iter().zip(reports) {
+        warn_unmeasured(request, report);
         if options.verbose || options.dry_run {
             text.extend(report.tensors.iter().map(line));
         }
@@ -116,6 +128,29 @@ pub fn summary(options: &OutputOptions, requests: &[Request], reports: &[Report]
         );
     }
     text
+}
+
+/// Says on stderr which matrices were quantized as if there were no importance matrix.
+fn warn_unmeasured(request: &Request, report: &Report) {
+    let Some(importance) = &request.types.importance else {
+        return;
+    };
+    // Embeddings are looked up, so nothing is measured for them.
+    let unmeasured = |tensor: &&TensorReport| {
+        tensor.kind.is_quantized()
+            && tensor.name != "token_embd.weight"
+            && importance.of(&tensor.name).is_none()
+    };
+    let mut unmeasured = report.tensors.iter().filter(unmeasured);
+    if let Some(first) = unmeasured.next() {
+        eprintln!(
+            "stride-convert: warning: {} has nothing for {} matrices of {}, {} first",
+            importance.file,
+            1 + unmeasured.count(),
+            report.files[0].display(),
+            first.name
+        );
+    }
 }
 
 /// One tensor.

@@ -7,6 +7,9 @@ pub mod floats;
 mod k_quant_tests;
 #[cfg(test)]
 mod like_ggml;
+mod mixture;
+#[cfg(test)]
+mod mixture_tests;
 mod overrides;
 pub mod q2_k;
 pub mod q3_k;
@@ -29,6 +32,7 @@ mod weighted;
 )]
 mod wide;
 
+pub use mixture::{Member, ModelShape};
 pub use overrides::{TypeChoice, TypeChoiceError, TypeOverride};
 pub use recipe::{Recipe, TensorRole};
 pub use super_block::SUPER_BLOCK;
@@ -38,6 +42,23 @@ use wide::{Work, widest};
 
 /// Weights per block of the types that are not k-quants.
 pub const BLOCK: usize = 32;
+
+/// The types that rows are encoded as.
+pub const ENCODED: [TensorType; 13] = [
+    TensorType::F32,
+    TensorType::F16,
+    TensorType::BF16,
+    TensorType::Q8_0,
+    TensorType::Q6_K,
+    TensorType::Q5_K,
+    TensorType::Q5_1,
+    TensorType::Q5_0,
+    TensorType::Q4_K,
+    TensorType::Q4_1,
+    TensorType::Q4_0,
+    TensorType::Q3_K,
+    TensorType::Q2_K,
+];
 
 /// A row that cannot be stored.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]

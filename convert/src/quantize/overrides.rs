@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use regex::Regex;
 
-use super::{Recipe, TensorRole};
+use super::mixture::{self, Member, ModelShape};
+use super::{ENCODED, Recipe};
 use crate::gguf::TensorType;
+use crate::importance::{ImportanceError, ImportanceMatrix};
 
 /// Bytes of a pattern at most.
 const MOST_PATTERN: usize = 1024;
@@ -41,6 +44,22 @@ pub enum TypeChoiceError {
         "the pattern {0:?} matches no matrix (names are those of the GGUF, such as blk.0.ffn_down.weight; vectors stay f32)"
     )]
     NoMatch(String),
+    /// Two bits without an importance matrix.
+    #[error(
+        "under {recipe} the tensor {name:?} becomes {kind}, which is garbage without an importance matrix; give one \
+         (--imatrix), or take q2_k"
+    )]
+    NeedsImportance {
+        /// The recipe.
+        recipe: Recipe,
+        /// The tensor.
+        name: String,
+        /// Its type.
+        kind: TensorType,
+    },
+    /// An importance matrix that does not fit the model.
+    #[error(transparent)]
+    Importance(#[from] ImportanceError),
 }
 
 impl FromStr for TypeOverride {
@@ -54,7 +73,13 @@ impl FromStr for TypeOverride {
             .rsplit_once('=')
             .filter(|(pattern, _)| !pattern.is_empty())
             .ok_or_else(|| TypeChoiceError::Form(text.to_owned()))?;
-        let recipe: Recipe = kind.parse().map_err(TypeChoiceError::Type)?;
+        let known = |kind: &TensorType| ENCODED.contains(kind);
+        let kind = kind.parse().ok().filter(known).ok_or_else(|| {
+            let names = ENCODED.map(|kind| kind.name().to_lowercase()).join(", ");
+            TypeChoiceError::Type(format!(
+                "no type for a matrix is called {kind:?}; {names} are known"
+            ))
+        })?;
         let refuse = |problem: String| TypeChoiceError::Pattern {
             pattern: pattern.chars().take(80).collect(),
             problem,
@@ -64,7 +89,7 @@ impl FromStr for TypeOverride {
         }
         Ok(Self {
             pattern: Regex::new(pattern).map_err(|error| refuse(error.to_string()))?,
-            kind: recipe.matrix_type(),
+            kind,
         })
     }
 }
@@ -83,6 +108,8 @@ pub struct TypeChoice {
     pub recipe: Recipe,
     /// The first that matches wins.
     pub overrides: Vec<TypeOverride>,
+    /// What the scales of blocks are chosen by; it also moves some types.
+    pub importance: Option<Arc<ImportanceMatrix>>,
 }
 
 impl From<Recipe> for TypeChoice {
@@ -90,20 +117,53 @@ impl From<Recipe> for TypeChoice {
         Self {
             recipe,
             overrides: Vec::new(),
+            importance: None,
         }
     }
 }
 
 impl TypeChoice {
-    /// The type of the tensor `name`, whose rows have `columns` weights: the first override that matches, else the
-    /// recipe's; vectors stay `F32`, and rows that do not divide into blocks fall back either way.
-    #[must_use]
-    pub fn tensor_type(&self, name: &str, role: TensorRole, columns: u64) -> TensorType {
-        let matching = |other: &&TypeOverride| other.pattern.is_match(name);
-        match self.overrides.iter().find(matching) {
-            Some(found) if role != TensorRole::Vector => Recipe::fitting(found.kind, columns),
-            _ => self.recipe.tensor_type(role, columns),
+    /// The types of all tensors of a model, in their order: the first override that matches, else what the recipe gives
+    /// by llama.cpp's rules. Vectors stay `F32`, and rows that do not divide into blocks fall back either way.
+    ///
+    /// # Errors
+    ///
+    /// When a tensor needs an importance matrix and there is none, or there is one of another model.
+    pub fn assign(
+        &self,
+        model: &ModelShape<'_>,
+        members: &[Member<'_>],
+    ) -> Result<Vec<TensorType>, TypeChoiceError> {
+        let kinds = mixture::assign(self, model, members);
+        if let Some(importance) = &self.importance {
+            importance.check(members)?;
         }
+        let measured = |name| {
+            self.importance
+                .as_ref()
+                .is_some_and(|matrix| matrix.of(name).is_some())
+        };
+        let looked_up = |name| matches!(name, "token_embd.weight" | "output.weight");
+        for (member, &kind) in members.iter().zip(&kinds) {
+            let needs = self.recipe == Recipe::Q2_K_S && kind == TensorType::Q2_K;
+            if needs && !looked_up(member.name) && !measured(member.name) {
+                return Err(TypeChoiceError::NeedsImportance {
+                    recipe: self.recipe,
+                    name: member.name.to_owned(),
+                    kind,
+                });
+            }
+        }
+        Ok(kinds)
+    }
+
+    /// The type of the first override that matches the tensor `name`.
+    pub(super) fn override_of(&self, name: &str) -> Option<TensorType> {
+        let found = self
+            .overrides
+            .iter()
+            .find(|other| other.pattern.is_match(name));
+        found.map(|other| other.kind)
     }
 
     /// Refuses an override that matches none of `matrices`: most likely a slip of the keyboard.
@@ -124,25 +184,45 @@ impl TypeChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn choice(overrides: &[&str]) -> TypeChoice {
-        TypeChoice {
-            recipe: Recipe::Q4_0,
-            overrides: overrides.iter().map(|text| text.parse().unwrap()).collect(),
-        }
-    }
+    use crate::quantize::TensorRole;
 
     #[test]
     fn the_first_match_wins_and_vectors_stay() {
-        let choice = choice(&[r"blk\.(0|1)\.ffn_down=Q8_0", "ffn_=q5_1", "norm=q4_0"]);
-        let kind = |name, role, columns| choice.tensor_type(name, role, columns);
-        let matrix = TensorRole::Matrix;
-        assert_eq!(kind("blk.1.ffn_down.weight", matrix, 64), TensorType::Q8_0);
-        assert_eq!(kind("blk.2.ffn_down.weight", matrix, 64), TensorType::Q5_1);
-        assert_eq!(kind("blk.2.ffn_down.weight", matrix, 48), TensorType::F16);
-        assert_eq!(kind("blk.2.attn_q.weight", matrix, 64), TensorType::Q4_0);
-        let vector = TensorRole::Vector;
-        assert_eq!(kind("blk.2.ffn_norm.weight", vector, 64), TensorType::F32);
+        let overrides = [r"blk\.(0|1)\.ffn_down=Q8_0", "ffn_=q5_k", "norm=q4_0"];
+        let choice = TypeChoice {
+            overrides: overrides.iter().map(|text| text.parse().unwrap()).collect(),
+            ..Recipe::Q4_0.into()
+        };
+        let member = |name, role, columns| Member {
+            name,
+            role,
+            columns,
+            slices: 1,
+        };
+        let members = [
+            member("blk.1.ffn_down.weight", TensorRole::Matrix, 64),
+            member("blk.2.ffn_down.weight", TensorRole::Matrix, 256),
+            member("blk.3.ffn_down.weight", TensorRole::Matrix, 64),
+            member("blk.4.ffn_down.weight", TensorRole::Matrix, 48),
+            member("blk.2.attn_q.weight", TensorRole::Matrix, 64),
+            member("blk.2.ffn_norm.weight", TensorRole::Vector, 64),
+        ];
+        let model = ModelShape {
+            architecture: "llama",
+            layers: 5,
+            heads: 4,
+            kv_heads: 2,
+            experts: 0,
+        };
+        let kinds = [
+            TensorType::Q8_0,
+            TensorType::Q5_K,
+            TensorType::Q5_1,
+            TensorType::F16,
+            TensorType::Q4_0,
+            TensorType::F32,
+        ];
+        assert_eq!(choice.assign(&model, &members), Ok(kinds.to_vec()));
         let unused = TypeChoiceError::NoMatch("norm".to_owned());
         assert_eq!(choice.check_used(&["blk.0.ffn_down.weight"]), Err(unused));
     }

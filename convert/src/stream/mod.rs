@@ -33,6 +33,12 @@ pub trait TensorSource: Sync {
     /// The row as it is stored, where that is a form of GGUF: an output of the same type copies it.
     fn stored(&self, tensor: usize, row: usize) -> Option<(TensorType, &[u8])>;
 
+    /// How much every column of a row counts when it is quantized, where that was measured.
+    fn importance(&self, tensor: usize, row: usize) -> Option<&[f32]> {
+        let _ = (tensor, row);
+        None
+    }
+
     /// Says where in the source a row stands that could not be stored as `kind`.
     fn refuse(&self, tensor: usize, row: usize, kind: TensorType, error: RowError) -> Error;
 

@@ -66,7 +66,7 @@ fn encode_row(
     for (&kind, part) in kinds.iter().zip(parts) {
         let encoded = match as_stored(kind) {
             Some((_, bytes)) => copy(bytes, weights, part),
-            None => store(kind, weights, part),
+            None => store(kind, weights, source.importance(tensor, row), part),
         };
         encoded.map_err(|error| source.refuse(tensor, row, kind, error))?;
     }
@@ -80,9 +80,14 @@ fn copy(bytes: &[u8], weights: &[f32], part: &mut Part) -> Result<(), RowError> 
     Ok(())
 }
 
-fn store(kind: TensorType, weights: &[f32], part: &mut Part) -> Result<(), RowError> {
+fn store(
+    kind: TensorType,
+    weights: &[f32],
+    importance: Option<&[f32]>,
+    part: &mut Part,
+) -> Result<(), RowError> {
     let start = part.bytes.len();
-    quantize::encode_row(kind, weights, &mut part.bytes)?;
+    quantize::encode_row_under(kind, weights, importance, &mut part.bytes)?;
     let mut read_back = Vec::with_capacity(weights.len());
     quantize::decode_row(kind, &part.bytes[start..], &mut read_back)?;
     part.moved.add(&Deviation::between(weights, &read_back));

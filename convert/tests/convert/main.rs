@@ -10,6 +10,7 @@ mod dequantize;
 mod diff;
 mod foreign_tokenizers;
 mod more_architectures;
+mod importance;
 mod outputs;
 mod reader_under_fire;
 mod requantize;

@@ -11,8 +11,8 @@ use crate::support::{Folder, assert_says};
 /// Converts with overrides and returns the types by name.
 fn types(folder: &Folder, recipe: Recipe, overrides: &[&str]) -> Vec<(String, TensorType)> {
     let choice = TypeChoice {
-        recipe,
         overrides: overrides.iter().map(|text| text.parse().unwrap()).collect(),
+        ..recipe.into()
     };
     let output = folder.file("out.gguf");
     let checkpoint = Checkpoint::open(folder.path()).unwrap();
@@ -59,11 +59,49 @@ fn rows_that_do_not_divide_into_blocks_become_f16() {
 }
 
 #[test]
+fn rows_that_divide_into_256_get_k_quants() {
+    let mut model = RandomModel::default();
+    (model.config.hidden, model.config.intermediate) = (256, 512);
+    let folder = Folder::of(&model);
+    for (name, kind) in types(&folder, Recipe::Q4_K_M, &["ffn_up=q2_k", "ffn_gate=q3_k"]) {
+        let expected = match name.as_str() {
+            norm if norm.ends_with("norm.weight") => TensorType::F32,
+            // Tied, so it makes the logits.
+            "token_embd.weight" => TensorType::Q6_K,
+            // Of two layers, the second is in the last eighth.
+            "blk.1.attn_v.weight" | "blk.1.ffn_down.weight" => TensorType::Q6_K,
+            // Its rows are 64 wide.
+            whole if whole.contains("attn_output") => TensorType::Q5_0,
+            up if up.contains("ffn_up") => TensorType::Q2_K,
+            gate if gate.contains("ffn_gate") => TensorType::Q3_K,
+            _ => TensorType::Q4_K,
+        };
+        assert_eq!(kind, expected, "{name}");
+    }
+    let bytes = std::fs::read(folder.file("out.gguf")).unwrap();
+    let file = GgufFile::parse(&bytes).unwrap();
+    assert_eq!(file.metadata.unsigned("general.file_type"), Some(15));
+    // Evenly spread weights lose about a third of a step's square: 2 bits about 0.2, 6 bits about 0.01.
+    for tensor in folder.export(Recipe::Q2_K).unwrap().tensors {
+        let moved = tensor.deviation.unwrap().relative_rms();
+        let most = match tensor.kind {
+            TensorType::F32 => 0.0,
+            TensorType::Q2_K => 0.3,
+            TensorType::Q3_K => 0.2,
+            TensorType::Q4_0 => 0.1,
+            TensorType::Q6_K => 0.02,
+            other => panic!("{other} under q2_k"),
+        };
+        assert!(moved <= most, "{}: {moved}", tensor.name);
+    }
+}
+
+#[test]
 fn an_override_that_matches_nothing_leaves_no_file() {
     let folder = Folder::new();
     let choice = TypeChoice {
-        recipe: Recipe::Q8_0,
         overrides: vec!["attn_norm=f16".parse().unwrap()],
+        ..Recipe::Q8_0.into()
     };
     let checkpoint = Checkpoint::open(folder.path()).unwrap();
     let output = folder.file("out.gguf");
