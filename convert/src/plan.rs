@@ -46,6 +46,16 @@ impl PlannedTensor {
         }
     }
 
+    /// As the choice of types sees it.
+    fn member(&self) -> Member<'_> {
+        Member {
+            name: &self.target,
+            role: self.role,
+            columns: self.columns as u64,
+            slices: 1,
+        }
+    }
+
     /// Number of weights.
     #[must_use]
     pub fn weights(&self) -> u64 {
@@ -91,7 +101,8 @@ pub fn tensors(checkpoint: &Checkpoint, types: &TypeChoice) -> Result<Vec<Planne
         add(&computed(name), 0)?;
     }
     refuse_unexpected(&planned, config, &checkpoint.weights)?;
-    let kinds = types.assign(&shape(config), &members(&planned))?;
+    let members: Vec<Member<'_>> = planned.iter().map(PlannedTensor::member).collect();
+    let kinds = types.assign(&shape(config), &members)?;
     for (tensor, kind) in planned.iter_mut().zip(kinds) {
         tensor.kind = kind;
     }
@@ -107,24 +118,6 @@ fn shape(config: &ModelConfig) -> ModelShape<'static> {
         kv_heads: config.kv_heads,
         experts: 0,
     }
-}
-
-fn members(planned: &[PlannedTensor]) -> Vec<Member<'_>> {
-    let member = |tensor| {
-        let PlannedTensor {
-            target,
-            role,
-            columns,
-            ..
-        } = tensor;
-        Member {
-            name: target,
-            role: *role,
-            columns: *columns as u64,
-            slices: 1,
-        }
-    };
-    planned.iter().map(member).collect()
 }
 
 fn plan(

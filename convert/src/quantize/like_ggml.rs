@@ -45,7 +45,7 @@ impl Input {
         let weigh = |at: usize| {
             let number = numbers.next();
             let weigh = number * number * power(at / 16 % 5);
-            if at % 37 == 0 { 0.0 } else { weigh }
+            if at.is_multiple_of(37) { 0.0 } else { weigh }
         };
         let importance = (0..WEIGHTS).map(weigh).collect();
         let awkward = |at: usize| {
@@ -57,7 +57,7 @@ impl Input {
                 3 => -number.abs(),
                 4 if at % 16 < 3 => number,
                 4 => 0.0,
-                5 if at / 16 % 3 == 0 => 0.0,
+                5 if (at / 16).is_multiple_of(3) => 0.0,
                 5 => number * 1e-4,
                 6 => 1.0 + number * 1e-7,
                 _ if at % 256 == 17 => 100.0 * number,
