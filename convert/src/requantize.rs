@@ -1,15 +1,17 @@
 //! From a GGUF to GGUFs of other types. Metadata is kept, known or not, but for what the change makes untrue.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::export::Request;
-use crate::gguf::{ALIGNMENT_KEY, TensorType};
+use crate::gguf::{ALIGNMENT_KEY, Array, Metadata, TensorType, Value};
+use crate::importance::{self, ImportanceMatrix};
 use crate::metadata;
-use crate::quantize::{RowError, TensorRole, roles};
+use crate::quantize::{Member, ModelShape, RowError, TensorRole, TypeChoiceError, roles};
 use crate::report::Report;
 use crate::source::{Provenance, file};
-use crate::stored::StoredModel;
+use crate::stored::{StoredModel, StoredTensor};
 use crate::stream::{self, Output, Progress, TensorSource};
 
 /// What may be done.
@@ -57,7 +59,12 @@ pub fn requantize(
         .iter()
         .map(|request| plan(model, request, permissions, &sources))
         .collect::<Result<Vec<_>, _>>()?;
-    stream::write(&Tensors(model), &outputs, permissions.replace, observe)
+    let importance = importance::shared(requests.iter().map(|request| &request.types));
+    let source = Tensors {
+        model,
+        importance: importance.map_err(TypeChoiceError::from)?,
+    };
+    stream::write(&source, &outputs, permissions.replace, observe)
 }
 
 fn plan(
@@ -73,17 +80,21 @@ fn plan(
         .iter()
         .map(|tensor| roles::of(&tensor.info, tied))
         .collect();
-    let matrices = model.tensors.iter().zip(&roles);
-    let matrices = matrices.filter(|(_, role)| role.is_some());
-    let matrices: Vec<&str> = matrices
-        .map(|(tensor, _)| tensor.info.name.as_str())
+    let members: Vec<Member<'_>> = model
+        .tensors
+        .iter()
+        .zip(&roles)
+        .filter_map(|(tensor, role)| Some(member(tensor, (*role)?)))
         .collect();
+    let matrices: Vec<&str> = members.iter().map(|member| member.name).collect();
     types.check_used(&matrices)?;
+    let mut kinds = types.assign(&shape(&model.metadata), &members)?.into_iter();
     let mut tensors = Vec::with_capacity(roles.len());
     for (tensor, role) in model.tensors.iter().zip(roles) {
         let mut info = tensor.info.clone();
-        if let Some(role) = role {
-            info.kind = types.tensor_type(&info.name, role, tensor.rows_columns.1 as u64);
+        // There are as many types as tensors with a role.
+        if let Some(kind) = role.and_then(|_| kinds.next()) {
+            info.kind = kind;
         }
         let twice = info.kind != tensor.info.kind
             && info.kind.is_quantized()
@@ -109,28 +120,73 @@ fn plan(
     })
 }
 
-struct Tensors<'a>(&'a StoredModel);
+fn member(tensor: &StoredTensor, role: TensorRole) -> Member<'_> {
+    Member {
+        name: &tensor.info.name,
+        role,
+        columns: tensor.rows_columns.1 as u64,
+        slices: tensor.info.shape.iter().skip(2).product(),
+    }
+}
+
+/// What the choice of types looks at. A number that the file has for every layer is that of the first.
+fn shape(metadata: &Metadata) -> ModelShape<'_> {
+    let architecture = metadata.text("general.architecture").unwrap_or_default();
+    let number = |key: &str| {
+        let key = format!("{architecture}.{key}");
+        let first = match metadata.get(&key) {
+            Some(Value::Array(Array::U32(all))) => all.first().map(|&first| u64::from(first)),
+            Some(Value::Array(Array::I32(all))) => {
+                all.first().and_then(|&first| first.try_into().ok())
+            }
+            _ => metadata.unsigned(&key),
+        };
+        first.map(|number| usize::try_from(number).unwrap_or(usize::MAX))
+    };
+    let heads = number("attention.head_count").unwrap_or(0);
+    ModelShape {
+        architecture,
+        layers: number("block_count").unwrap_or(0),
+        heads,
+        kv_heads: number("attention.head_count_kv").unwrap_or(heads),
+        experts: number("expert_count").unwrap_or(0),
+    }
+}
+
+struct Tensors<'a> {
+    model: &'a StoredModel,
+    importance: Option<Arc<ImportanceMatrix>>,
+}
 
 impl TensorSource for Tensors<'_> {
     fn name(&self, tensor: usize) -> &str {
-        &self.0.tensors[tensor].info.name
+        &self.model.tensors[tensor].info.name
     }
 
     fn read(&self, tensor: usize, row: usize, weights: &mut Vec<f32>) -> Result<(), RowError> {
-        self.0.read(&self.0.tensors[tensor], row, weights)
+        self.model.read(&self.model.tensors[tensor], row, weights)
     }
 
     fn stored(&self, tensor: usize, row: usize) -> Option<(TensorType, &[u8])> {
-        let tensor = &self.0.tensors[tensor];
-        Some((tensor.info.kind, self.0.stored(tensor, &(row..row + 1))))
+        let tensor = &self.model.tensors[tensor];
+        Some((tensor.info.kind, self.model.stored(tensor, &(row..row + 1))))
+    }
+
+    fn importance(&self, tensor: usize, row: usize) -> Option<&[f32]> {
+        let tensor = &self.model.tensors[tensor];
+        let (rows, columns) = tensor.rows_columns;
+        let slices: u64 = tensor.info.shape.iter().skip(2).product();
+        let slice = rows / usize::try_from(slices).unwrap_or(1).max(1);
+        let importance = self.importance.as_ref()?;
+        importance.row(&tensor.info.name, row, slice, columns)
     }
 
     fn refuse(&self, tensor: usize, row: usize, kind: TensorType, error: RowError) -> Error {
-        let tensor = &self.0.tensors[tensor];
-        self.0.refuse_row(tensor, row, kind, error)
+        let tensor = &self.model.tensors[tensor];
+        self.model.refuse_row(tensor, row, kind, error)
     }
 
     fn release(&self, tensor: usize, rows: Range<usize>) {
-        self.0.release(&self.0.tensors[tensor], &rows);
+        self.model.release(&self.model.tensors[tensor], &rows);
     }
 }
