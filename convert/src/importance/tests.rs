@@ -1,5 +1,7 @@
 //! Both forms of an importance matrix, made by hand, and what is refused.
 
+use proptest::prelude::*;
+
 use super::{ImportanceError, ImportanceMatrix};
 use crate::gguf::{GgufWriter, Metadata, TensorInfo, TensorType};
 
@@ -122,4 +124,29 @@ fn a_gguf_of_something_else_is_refused() {
         matches!(parsed, Err(ImportanceError::Gguf(_))),
         "{parsed:?}"
     );
+}
+
+proptest! {
+    #[test]
+    fn damaged_files_are_refused_or_read_but_never_trusted(
+        at: prop::sample::Index,
+        byte: u8,
+        old: bool,
+        end: prop::sample::Index,
+    ) {
+        let mut bytes = if old {
+            legacy(&[("a.weight", 4, &[2.0, 4.0]), ("b.weight", 1, &[3.0])], &[1, 0, 0, 0])
+        } else {
+            gguf(&[("a.in_sum2", &[1.0, 2.0]), ("a.counts", &[1.0])], true)
+        };
+        let place = at.index(bytes.len());
+        bytes[place] = byte;
+        bytes.truncate(1 + end.index(bytes.len()));
+        // What is read was in the file.
+        if let Ok(matrix) = ImportanceMatrix::parse(&bytes, "x") {
+            let numbers: usize = matrix.entries.values().map(Vec::len).sum();
+            prop_assert!(numbers * 4 <= bytes.len());
+            prop_assert!(matrix.entries.values().flatten().all(|value| *value >= 0.0));
+        }
+    }
 }
