@@ -336,12 +336,16 @@ fn what_no_rules_cover_is_refused_by_name() {
     assert_says(&text, &["4294967295"]);
     let text = refusal(|tokenizer| tokenizer["added_tokens"][0]["content"] = json!(""));
     assert_says(&text, &["is empty"]);
-    let text = refusal(|tokenizer| {
-        tokenizer["model"]["vocab"]
-            .as_object_mut()
-            .unwrap()
-            .remove("Ā");
-        tokenizer["model"]["vocab"]["zzzz"] = json!(12);
+}
+
+/// As in SmolLM2's vocabulary, which lacks some control characters: neither program makes a token of such a byte.
+#[test]
+fn a_byte_may_have_no_token() {
+    let lacking = folder(|tokenizer| {
+        let vocab = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+        let id = vocab.remove("Ā").unwrap();
+        vocab.insert("zzzz".to_owned(), id);
     });
-    assert_says(&text, &["no token for the byte 0x00"]);
+    let metadata = metadata(&lacking);
+    assert_eq!(metadata.text("tokenizer.ggml.pre"), Some("gpt-2"));
 }

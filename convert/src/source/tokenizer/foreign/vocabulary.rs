@@ -155,12 +155,7 @@ fn words(model: RawBpe, added: &[RawAdded]) -> Result<(Vocabulary, Vec<Rules>), 
     let whole_words_first = model.ignore_merges;
     let texts = model.vocab.into_iter().map(|(text, id)| (id, text));
     let mut vocabulary = assemble(texts, added)?;
-    for byte in 0..=u8::MAX {
-        let symbol = byte_symbol(byte);
-        if vocabulary.id(symbol.encode_utf8(&mut [0; 4])).is_none() {
-            return Err(TokenizerProblem::MissingByte { byte, symbol });
-        }
-    }
+    // A byte without a token (SmolLM2 has none for some control characters) is left out by both programs; the corpus shows it.
     vocabulary.merges = merges(model.merges)?;
     let fits = SPLITTINGS
         .iter()
