@@ -14,6 +14,23 @@ pub enum Error {
     /// The checkpoint is refused.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A network is not computed here, or its weights do not make one.
+    #[error(transparent)]
+    Forward(#[from] crate::forward::ForwardError),
+    /// Two models cannot be compared.
+    #[error(transparent)]
+    Verify(#[from] crate::verify::VerifyError),
+    /// The gate is shut.
+    #[error("{path} is not published, because it decides otherwise than the checkpoint: {report}")]
+    Gate {
+        /// The output.
+        path: PathBuf,
+        /// What is under the limit, and what was said instead.
+        report: String,
+    },
+    /// The gate looks at one file.
+    #[error("the gate does not judge a model that is cut into shards; write it as one file")]
+    GateShards,
     /// An override that matches nothing.
     #[error(transparent)]
     Types(#[from] TypeChoiceError),

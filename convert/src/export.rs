@@ -112,6 +112,15 @@ pub fn export_all(
     replace: bool,
     observe: impl FnMut(Progress<'_>),
 ) -> Result<Vec<Report>, Error> {
+    let (source, outputs) = plan_all(checkpoint, requests)?;
+    stream::write(&source, &outputs, replace, observe)
+}
+
+/// The rows of `checkpoint`, and the outputs that `requests` make of them.
+pub(crate) fn plan_all<'a>(
+    checkpoint: &'a Checkpoint,
+    requests: &[Request],
+) -> Result<(CheckpointTensors<'a>, Vec<Output>), Error> {
     let mut planned = Vec::new();
     let mut outputs = Vec::new();
     for request in requests {
@@ -126,7 +135,7 @@ pub fn export_all(
         planned,
         importance: importance.map_err(TypeChoiceError::from)?,
     };
-    stream::write(&source, &outputs, replace, observe)
+    Ok((source, outputs))
 }
 
 fn plan(checkpoint: &Checkpoint, request: &Request) -> Result<(Vec<PlannedTensor>, Output), Error> {
@@ -145,15 +154,15 @@ fn plan(checkpoint: &Checkpoint, request: &Request) -> Result<(Vec<PlannedTensor
 }
 
 /// The rows of a checkpoint in llama.cpp's order.
-struct CheckpointTensors<'a> {
+pub(crate) struct CheckpointTensors<'a> {
     checkpoint: &'a Checkpoint,
-    planned: Vec<PlannedTensor>,
+    pub(crate) planned: Vec<PlannedTensor>,
     importance: Option<Arc<ImportanceMatrix>>,
 }
 
 impl CheckpointTensors<'_> {
     /// The row of the checkpoint that becomes `row`.
-    fn row(&self, tensor: &PlannedTensor, row: usize) -> usize {
+    pub(crate) fn row(&self, tensor: &PlannedTensor, row: usize) -> usize {
         let head_dim = self.checkpoint.config.head_dim;
         tensor.order.source_row(row, head_dim)
     }

@@ -17,6 +17,11 @@
 //! | [`output`] | files written beside their places, read back, renamed together |
 //! | [`report`] | what was written, and how far storing moved the weights |
 //! | [`inspect`] | what stands in a GGUF file, for people and as JSON |
+//! | [`forward`] | what a checkpoint or a GGUF computes: a plain forward pass over weights of any type |
+//! | [`verify`] | how far a GGUF is from its source: weights and predictions |
+//! | [`gate`] | publishing a policy only when its decisions did not drift |
+//! | [`lora`] | adapters: merged into their base, or as a GGUF of their own |
+//! | [`transitions`], [`encoder`] | what a policy is checked on, and its tokens |
 //! | [`fixtures`] | small checkpoints of random weights, for tests and first tries |
 //!
 //! It links no C or C++ and knows nothing of inference or training.
@@ -39,12 +44,16 @@
 pub mod architecture;
 pub mod dequantize;
 pub mod diff;
+pub mod encoder;
 mod error;
 pub mod export;
 pub mod fixtures;
+pub mod forward;
+pub mod gate;
 pub mod gguf;
 pub mod importance;
 pub mod inspect;
+pub mod lora;
 #[allow(unsafe_code, reason = "mapping a file has no safe form")]
 pub mod map;
 pub mod metadata;
@@ -56,5 +65,7 @@ pub mod requantize;
 pub mod source;
 pub mod stored;
 pub mod stream;
+pub mod transitions;
+pub mod verify;
 
 pub use error::Error;

@@ -1,4 +1,5 @@
-//! Memory-mapped files: the only place of this crate with unsafe code.
+//! Memory-mapped files: with the choice of instructions in the matrix product, the only place of this crate with unsafe
+//! code.
 
 use std::fs::File;
 use std::io;

@@ -6,7 +6,7 @@ mod folder;
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -116,6 +116,19 @@ impl Beside {
     pub(crate) fn handle(&self) -> Result<File, Error> {
         let handle = self.file.as_file().try_clone();
         handle.map_err(failed(&self.output, "open the file beside"))
+    }
+
+    /// Where the file lies for now.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Writes over the first bytes of the file.
+    pub(crate) fn overwrite(&self, bytes: &[u8]) -> Result<(), Error> {
+        let mut file = self.file.as_file();
+        file.seek(io::SeekFrom::Start(0))
+            .and_then(|_| file.write_all(bytes))
+            .map_err(failed(&self.output, "write the header of"))
     }
 
     /// Makes the file durable and reads its header back.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use stride_convert::export;
-use stride_convert::source::Checkpoint;
+use stride_convert::gate::{Gate, Outcome, export_gated};
+use stride_convert::source::{Checkpoint, tokenizer};
 
 use super::outputs::{OutputOptions, summary};
 use super::{Answer, bar};
@@ -17,6 +18,24 @@ pub struct Export {
     directory: PathBuf,
     #[command(flatten)]
     outputs: OutputOptions,
+    #[command(flatten)]
+    gate: GateOptions,
+}
+
+/// Publish a policy only when it still decides what the checkpoint decides.
+#[derive(Args)]
+struct GateOptions {
+    /// Held-out transitions (JSON Lines; .zst is unpacked): the greedy utterance of every level and the flag that ends a
+    /// subtask are compared with those of the checkpoint, and what was found stands in the file (stride.gate.*). When they
+    /// agree too seldom nothing is written and the exit code is 1.
+    #[arg(long, value_name = "TRANSITIONS")]
+    gate: Option<PathBuf>,
+    /// Transitions of each level that the gate looks at, spread evenly over the file.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    gate_samples: usize,
+    /// Share of equal utterances of each level, and of equal flags, at least.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.99)]
+    gate_agreement: f64,
 }
 
 impl Export {
@@ -26,12 +45,27 @@ impl Export {
         let checkpoint = Checkpoint::open(&self.directory)
             .with_context(|| format!("cannot convert {}", self.directory.display()))?;
         warn(&checkpoint);
-        let reports = if outputs.dry_run {
-            export::preview_all(&checkpoint, &requests)?
-        } else {
-            bar(|observe| export::export_all(&checkpoint, &requests, outputs.force, observe))?
+        if outputs.dry_run {
+            let reports = export::preview_all(&checkpoint, &requests)?;
+            return Ok(summary(&outputs, &requests, &reports).into());
+        }
+        let Some(transitions) = self.gate.gate else {
+            let reports =
+                bar(|observe| export::export_all(&checkpoint, &requests, outputs.force, observe))?;
+            return Ok(summary(&outputs, &requests, &reports).into());
         };
-        Ok(summary(&outputs, &requests, &reports).into())
+        let gate = Gate {
+            tokenizer: self.directory.join(tokenizer::FILE),
+            transitions,
+            samples: self.gate.gate_samples,
+            agreement: self.gate.gate_agreement,
+        };
+        let judged =
+            bar(|observe| export_gated(&checkpoint, &requests, outputs.force, &gate, observe))?;
+        let (reports, outcomes): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
+        let mut text = summary(&outputs, &requests, &reports);
+        text.extend(outcomes.iter().map(Outcome::to_string));
+        Ok(text.into())
     }
 }
 

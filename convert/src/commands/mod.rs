@@ -8,13 +8,15 @@ mod dequantize;
 mod diff;
 mod export;
 mod inspect;
+mod lora;
 mod outputs;
 mod progress;
 mod requantize;
+mod verify;
 
 use clap::Subcommand;
 
-pub use progress::bar;
+pub use progress::{bar, work_bar};
 
 /// What a command has to say, and whether that is what the user hoped for.
 pub struct Answer {
@@ -39,6 +41,8 @@ pub enum Command {
     Diff(diff::Diff),
     Inspect(inspect::Inspect),
     Card(card::Card),
+    Lora(lora::Lora),
+    Verify(verify::Verify),
 }
 
 impl Command {
@@ -59,6 +63,8 @@ impl Command {
             Self::Diff(command) => command.run(),
             Self::Inspect(command) => command.run(),
             Self::Card(command) => command.run(),
+            Self::Lora(command) => command.run(),
+            Self::Verify(command) => command.run(),
         }
     }
 }

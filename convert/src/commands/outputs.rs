@@ -21,8 +21,8 @@ pub struct OutputOptions {
     output: PathBuf,
     /// Type of the matrices, by the rules of llama-quantize: f32, f16, bf16, q8_0, q6_k, q5_k_m, q5_k_s, q5_1, q5_0,
     /// q4_k_m, q4_k_s, q4_1, q4_0, q3_k_l, q3_k_m, q3_k_s, q2_k or q2_k_s. May stand several times: all files are
-    /// written from one read, and FILE must hold {type}.
-    #[arg(short = 't', long = "type", value_name = "TYPE", default_values_t = [Recipe::Q8_0])]
+    /// written from one read, and FILE must hold {type}. [default: q8_0]
+    #[arg(short = 't', long = "type", value_name = "TYPE")]
     recipes: Vec<Recipe>,
     /// Another type for the matrices whose GGUF name matches a regular expression anywhere, for example
     /// ffn_down=q8_0; may stand several times, the first that matches wins.
@@ -48,14 +48,26 @@ pub struct OutputOptions {
 }
 
 impl OutputOptions {
+    /// With another type where none was asked for.
+    pub fn usually(mut self, recipe: Recipe) -> Self {
+        if self.recipes.is_empty() {
+            self.recipes.push(recipe);
+        }
+        self
+    }
+
     /// One request per type.
     pub fn requests(&self) -> Result<Vec<Request>> {
         let name = self.output.to_string_lossy();
-        if self.recipes.len() > 1 && !name.contains(TYPE_MARK) {
+        let recipes = match &self.recipes[..] {
+            [] => &[Recipe::Q8_0],
+            recipes => recipes,
+        };
+        if recipes.len() > 1 && !name.contains(TYPE_MARK) {
             let problem = format!(
                 "{} types would become one file {name}; put {TYPE_MARK} into its name, for example \
                  policy-{TYPE_MARK}.gguf\n",
-                self.recipes.len()
+                recipes.len()
             );
             return Err(clap::Error::raw(ErrorKind::ArgumentConflict, problem).into());
         }
@@ -72,7 +84,7 @@ impl OutputOptions {
             },
             split: self.split_max_size,
         };
-        Ok(self.recipes.iter().map(request).collect())
+        Ok(recipes.iter().map(request).collect())
     }
 }
 

@@ -175,6 +175,16 @@ pub enum WriteError {
         /// Handed in.
         got: u64,
     },
+    /// A header that was to be written over another has another length.
+    #[error(
+        "the header has {after} bytes and should take the place of one of {before} (a bug; please report it)"
+    )]
+    HeaderBytes {
+        /// Bytes of the header that stands there.
+        before: usize,
+        /// Bytes of the one that should take its place.
+        after: usize,
+    },
     /// The metadata claims another alignment than the writer keeps.
     #[error("general.alignment must be 32 or absent")]
     Alignment,

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::SourceError;
 
 /// Reads a whole file of `most` bytes at most.
-pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, SourceError> {
+pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, SourceError> {
     let failed = |source| SourceError::Read {
         path: path.to_owned(),
         source,
@@ -29,7 +29,7 @@ pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, SourceError> {
 }
 
 /// SHA-256 in hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 

@@ -6,7 +6,7 @@ mod rows;
 mod sink;
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::gguf::{Metadata, TensorInfo, TensorType};
@@ -103,6 +103,12 @@ pub struct Progress<'a> {
     pub total: u64,
 }
 
+/// Looks at an output that is complete and does not have its name yet: its place among the outputs, where it lies, and
+/// its metadata. It may refuse it, and so all of them, or say what the metadata shall be: pairs of the same keys and
+/// widths.
+pub(crate) type Inspect<'i> =
+    dyn FnMut(usize, &Path, &Metadata) -> Result<Option<Metadata>, Error> + 'i;
+
 /// Writes all `outputs` from one read of `source`. They hold the same tensors in the same shapes and order.
 ///
 /// # Errors
@@ -113,7 +119,18 @@ pub fn write(
     source: &dyn TensorSource,
     outputs: &[Output],
     replace: bool,
+    observe: impl FnMut(Progress<'_>),
+) -> Result<Vec<Report>, Error> {
+    write_inspected(source, outputs, replace, observe, &mut |_, _, _| Ok(None))
+}
+
+/// [`write`] with a look at every output that is one file.
+pub(crate) fn write_inspected(
+    source: &dyn TensorSource,
+    outputs: &[Output],
+    replace: bool,
     mut observe: impl FnMut(Progress<'_>),
+    inspect: &mut Inspect<'_>,
 ) -> Result<Vec<Report>, Error> {
     let mut reports = outputs
         .iter()
@@ -136,8 +153,8 @@ pub fn write(
         }
     }
     let mut finished = Vec::new();
-    for sink in sinks {
-        finished.extend(sink.finish()?);
+    for (at, sink) in sinks.into_iter().enumerate() {
+        finished.extend(sink.finish(&mut |path, metadata| inspect(at, path, metadata))?);
     }
     output::publish(finished, replace)?;
     Ok(reports)

@@ -2,12 +2,15 @@
 
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Output, TensorSink};
 use crate::error::Error;
 use crate::gguf::{GgufWriter, Metadata, TensorInfo, WriteError, file_bytes, split};
 use crate::output::{Beside, Finished};
+
+/// [`super::Inspect`] for one output.
+pub(super) type Look<'i> = dyn FnMut(&Path, &Metadata) -> Result<Option<Metadata>, Error> + 'i;
 
 /// A file that will be written.
 pub(super) struct PlannedFile {
@@ -76,9 +79,14 @@ impl Sink {
         })
     }
 
-    /// All files, complete and still beside their places.
-    pub(super) fn finish(mut self) -> Result<Vec<Finished>, Error> {
-        self.finished.push(self.current.finish()?);
+    /// All files, complete and still beside their places. `inspect` looks at an output that is one file.
+    pub(super) fn finish(mut self, inspect: &mut Look<'_>) -> Result<Vec<Finished>, Error> {
+        let last = if self.finished.is_empty() {
+            self.current.finish_inspected(inspect)?
+        } else {
+            self.current.finish()?
+        };
+        self.finished.push(last);
         Ok(self.finished)
     }
 }
@@ -118,19 +126,37 @@ impl Current {
     }
 
     fn finish(self) -> Result<Finished, Error> {
-        let PlannedFile {
-            metadata, tensors, ..
-        } = &self.file;
-        drop(
-            self.writer
-                .finish()
-                .map_err(|source| self.file.refuse(source))?,
-        );
-        self.beside.finish(metadata, tensors)
+        self.finish_inspected(&mut |_, _| Ok(None))
+    }
+
+    fn finish_inspected(mut self, inspect: &mut Look<'_>) -> Result<Finished, Error> {
+        let written = self.writer.finish();
+        drop(written.map_err(|source| self.file.refuse(source))?);
+        if let Some(metadata) = inspect(self.beside.path(), &self.file.metadata)? {
+            let before = self.file.header()?;
+            self.file.metadata = metadata;
+            let header = self.file.header()?;
+            if header.len() != before.len() {
+                return Err(self.file.refuse(WriteError::HeaderBytes {
+                    before: before.len(),
+                    after: header.len(),
+                }));
+            }
+            self.beside.overwrite(&header)?;
+        }
+        self.beside.finish(&self.file.metadata, &self.file.tensors)
     }
 }
 
 impl PlannedFile {
+    /// What stands before the tensor data.
+    fn header(&self) -> Result<Vec<u8>, Error> {
+        let mut header = Vec::new();
+        let started = GgufWriter::start(&mut header, &self.metadata, &self.tensors);
+        started.map_err(|source| self.refuse(source))?;
+        Ok(header)
+    }
+
     fn refuse(&self, source: WriteError) -> Error {
         Error::Write {
             path: self.path.clone(),

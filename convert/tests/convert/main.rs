@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod architectures;
+mod checks;
 mod command_line;
 mod container_refusals;
 mod cross_check;
@@ -10,6 +11,7 @@ mod dequantize;
 mod diff;
 mod foreign_tokenizers;
 mod importance;
+mod lora;
 mod more_architectures;
 mod outputs;
 mod reader_under_fire;
