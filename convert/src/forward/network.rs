@@ -52,10 +52,17 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// When the architecture is not computed here.
+    /// When the architecture, or its scaling of positions, is not computed here.
     pub fn of_config(config: &ModelConfig) -> Result<Self, ForwardError> {
+        let architecture = known(config.architecture.name)?;
+        if let Some(kind) = config.scaling.kind() {
+            return Err(ForwardError::Setting {
+                key: "rope_scaling".into(),
+                problem: format!("is {kind:?}"),
+            });
+        }
         Ok(Self {
-            architecture: known(config.architecture.name)?,
+            architecture,
             hidden: config.hidden,
             intermediate: config.intermediate,
             layers: config.layers,
@@ -226,12 +233,19 @@ impl Keys<'_> {
 
     fn refuse_scaling(&self) -> Result<(), ForwardError> {
         let key = self.key("rope.scaling.type");
-        match self.metadata.text(&key) {
-            None | Some("none") => Ok(()),
-            Some(kind) => Err(ForwardError::Setting {
-                problem: format!("is {kind:?}"),
-                key,
-            }),
+        if let Some(kind) = self.metadata.text(&key).filter(|&kind| kind != "none") {
+            let problem = format!("is {kind:?}");
+            return Err(ForwardError::Setting { key, problem });
         }
+        // llama.cpp takes a factor without a kind for a linear one; the second key is its older name.
+        for name in ["rope.scaling.factor", "rope.scale_linear"] {
+            let key = self.key(name);
+            let value = self.metadata.get(&key);
+            if let Some(value) = value.filter(|&value| *value != Value::F32(1.0)) {
+                let problem = format!("is {value:?}");
+                return Err(ForwardError::Setting { key, problem });
+            }
+        }
+        Ok(())
     }
 }

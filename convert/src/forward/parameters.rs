@@ -13,6 +13,9 @@ use crate::quantize::{self, Recipe, TypeChoice};
 use crate::source::{Checkpoint, WeightEntry, WeightType, Weights};
 use crate::stored::{StoredModel, StoredTensor};
 
+/// How the tensors begin that scale rotary positions, frequency by frequency.
+const ROPE_FACTORS: &str = "rope_";
+
 /// The tensors of one side, by their names in a GGUF, in the row order of that side.
 #[derive(Debug)]
 pub struct Parameters<'a> {
@@ -86,6 +89,13 @@ impl<'a> Parameters<'a> {
     /// When the network is not computed here, or its hyperparameters do not hold together.
     pub fn of_gguf(side: String, model: &'a StoredModel) -> Result<Self, ForwardError> {
         let network = Network::of_metadata(&model.metadata)?;
+        let factors = |tensor: &&StoredTensor| tensor.info.name.starts_with(ROPE_FACTORS);
+        if let Some(tensor) = model.tensors.iter().find(factors) {
+            return Err(ForwardError::Setting {
+                key: tensor.info.name.clone(),
+                problem: "scales positions".into(),
+            });
+        }
         let tensors = model.tensors.iter().map(|tensor| {
             let (rows, columns) = tensor.rows_columns;
             Stored {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use stride_convert::architecture::{Architecture, LLAMA, QWEN2, QWEN3};
+use stride_convert::architecture::{Architecture, GEMMA2, GEMMA3, LLAMA, PHI3, QWEN2, QWEN3};
 use stride_convert::encoder::{Encoder, FrameEncoder};
 use stride_convert::fixtures::RandomModel;
 use stride_convert::forward::Parameters;
@@ -263,6 +263,78 @@ fn a_file_of_another_model_is_refused() {
     let absent = run(&["verify", &text_of(folder.path()), "/nonexistent.gguf"]);
     assert_eq!(absent.code, 1);
     assert_says(&absent.stderr, &["cannot read /nonexistent.gguf"]);
+}
+
+/// As source and as file; what only one of them says is refused too.
+#[test]
+fn networks_that_are_not_computed_are_refused_by_name() {
+    let refusal = |folder: &Folder| {
+        folder.export(Recipe::F32).unwrap();
+        let (source, file) = (text_of(folder.path()), text_of(&folder.file("out.gguf")));
+        let refused = [[&source, &file], [&file, &file]].map(|[source, file]| {
+            let refused = run(&["verify", source, file]);
+            assert_eq!(refused.code, 1);
+            refused.stderr
+        });
+        refused
+    };
+    for architecture in [&GEMMA2, &GEMMA3, &PHI3] {
+        let mut model = RandomModel::default();
+        model.config.architecture = architecture;
+        model.config.window = Some(512);
+        if architecture != &PHI3 {
+            model.config.logit_cap = Some(30.0);
+        }
+        if architecture == &GEMMA2 {
+            model.config.attention_cap = Some(50.0);
+        }
+        for text in refusal(&Folder::of(&model)) {
+            let name = format!("does not know the architecture {:?}", architecture.name);
+            assert_says(&text, &[&name]);
+        }
+    }
+    let folder = Folder::new();
+    for (scaling, says) in [
+        (
+            json!({ "rope_type": "linear", "factor": 2.0 }),
+            [
+                "rope_scaling is Linear",
+                "llama.rope.scaling.type is \"linear\"",
+            ],
+        ),
+        (
+            json!({ "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512 }),
+            [
+                "rope_scaling is Yarn",
+                "llama.rope.scaling.type is \"yarn\"",
+            ],
+        ),
+        (
+            json!({
+                "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 64,
+            }),
+            [
+                "rope_scaling is Llama3",
+                "rope_freqs.weight scales positions",
+            ],
+        ),
+    ] {
+        folder.edit("config.json", |config| config["rope_scaling"] = scaling);
+        for (text, says) in refusal(&folder).iter().zip(says) {
+            assert_says(text, &[says, "the forward pass does not compute"]);
+        }
+    }
+    // llama.cpp takes a factor alone for a linear one.
+    folder.edit("config.json", |config| config["rope_scaling"] = Value::Null);
+    folder.export(Recipe::F32).unwrap();
+    folder.rewrite("out.gguf", "scaled.gguf", |metadata| {
+        metadata.set("llama.rope.scaling.factor", 2.0_f32);
+    });
+    let (source, file) = (text_of(folder.path()), text_of(&folder.file("scaled.gguf")));
+    let refused = run(&["verify", &source, &file]);
+    assert_eq!(refused.code, 1);
+    assert_says(&refused.stderr, &["llama.rope.scaling.factor is "]);
 }
 
 #[test]
