@@ -50,7 +50,7 @@ pub fn write_adapter(
             .rev()
             .map(|&size| size as u64)
             .collect(),
-        kind: Recipe::fitting(recipe.matrix_type(), half.columns() as u64),
+        kind: recipe.matrix_type(),
     });
     let outputs = [Output {
         path: output.to_owned(),

@@ -10,7 +10,7 @@ use crate::gguf::TensorType;
 use crate::plan::{self, PlannedTensor};
 use crate::quantize::{Recipe, RowError, TypeChoice};
 use crate::report::Report;
-use crate::source::{Checkpoint, SourceError};
+use crate::source::Checkpoint;
 use crate::stream::{self, Progress, TensorSource};
 
 /// What to merge.
@@ -26,7 +26,7 @@ impl Merge {
     /// # Errors
     ///
     /// When either is refused, or they do not fit each other.
-    pub fn open(adapter: &Path, mut base: Checkpoint) -> Result<Self, SourceError> {
+    pub fn open(adapter: &Path, mut base: Checkpoint) -> Result<Self, Error> {
         let planned = tensors_of(&base)?;
         let adapter = Adapter::open(adapter, &planned)?;
         base.provenance.extend(adapter.provenance.iter().cloned());
@@ -47,7 +47,7 @@ impl Merge {
 }
 
 /// The tensors of a base; types do not matter here.
-pub(super) fn tensors_of(base: &Checkpoint) -> Result<Vec<PlannedTensor>, SourceError> {
+pub(super) fn tensors_of(base: &Checkpoint) -> Result<Vec<PlannedTensor>, Error> {
     plan::tensors(base, &TypeChoice::from(Recipe::F32))
 }
 
@@ -94,6 +94,10 @@ impl TensorSource for Merged<'_> {
 
     fn stored(&self, _: usize, _: usize) -> Option<(TensorType, &[u8])> {
         None
+    }
+
+    fn importance(&self, tensor: usize, row: usize) -> Option<&[f32]> {
+        self.base.importance(tensor, row)
     }
 
     fn refuse(&self, tensor: usize, row: usize, kind: TensorType, error: RowError) -> Error {
