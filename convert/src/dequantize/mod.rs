@@ -2,10 +2,10 @@
 //!
 //! | file | made of | module |
 //! |---|---|---|
-//! | `config.json` | hyperparameters, by the [table](crate::architecture) of the architecture | [`config`] |
-//! | `tokenizer.json`, `tokenizer_config.json` | `tokenizer.*`, byte-level BPE | [`tokenizer`] |
-//! | `model.safetensors`, or several with an index | tensors in Hugging Face's names and order of rows | [`weights`] |
-//! | `stride.json` | `stride.*`, where the GGUF is one of our policies | [`policy`] |
+//! | `config.json` | hyperparameters, by the [table](crate::architecture) of the architecture | `config` |
+//! | `tokenizer.json`, `tokenizer_config.json` | `tokenizer.*`, byte-level BPE | `tokenizer` |
+//! | `model.safetensors`, or several with an index | tensors in Hugging Face's names and order of rows | `weights` |
+//! | `stride.json` | `stride.*`, where the GGUF is one of our policies | `policy` |
 //!
 //! What the directory could not hold is refused by name: a model that computes something else is no model to train on.
 

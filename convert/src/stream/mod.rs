@@ -60,7 +60,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// What [`write`] would write.
+    /// What [`write()`] would write.
     ///
     /// # Errors
     ///
