@@ -44,6 +44,26 @@ pub struct StoredModel {
 }
 
 impl StoredModel {
+    /// The model in `file`, which would stand at `path` (which is only named in errors); all of it, even where it says
+    /// that it is one of several.
+    ///
+    /// # Errors
+    ///
+    /// When it is refused by the reader.
+    pub fn of(path: &Path, file: MappedFile) -> Result<Self, Error> {
+        let mut model = Self::empty();
+        model.metadata = model.add(path, file)?;
+        Ok(model)
+    }
+
+    fn empty() -> Self {
+        Self {
+            metadata: Metadata::new(),
+            tensors: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
     /// Opens the file at `path` and, when it is the first of several, the others beside it.
     ///
     /// # Errors
@@ -51,16 +71,12 @@ impl StoredModel {
     /// When a file cannot be opened or is refused by the reader, and when the files of a model contradict each other
     /// or `path` is not the first.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let mut model = Self {
-            metadata: Metadata::new(),
-            tensors: Vec::new(),
-            files: Vec::new(),
-        };
-        model.metadata = model.add(path)?;
+        let mut model = Self::empty();
+        model.metadata = model.add(path, map(path)?)?;
         if let Some(parts) = Parts::of(path, &model.metadata)? {
             for index in 1..parts.count {
                 let path = split::path(&parts.whole, index, parts.count);
-                let metadata = model.add(&path)?;
+                let metadata = model.add(&path, map(&path)?)?;
                 parts.check(&path, &metadata, index)?;
             }
             parts.check_tensors(path, &model.tensors)?;
@@ -79,12 +95,8 @@ impl StoredModel {
         Ok(model)
     }
 
-    /// Maps one more file and returns its metadata.
-    fn add(&mut self, path: &Path) -> Result<Metadata, Error> {
-        let map = MappedFile::open(path).map_err(|source| Error::Open {
-            path: path.to_owned(),
-            source,
-        })?;
+    /// Adds one more file and returns its metadata.
+    fn add(&mut self, path: &Path, map: MappedFile) -> Result<Metadata, Error> {
         let file = GgufFile::parse(map.bytes()).map_err(|source| Error::Gguf {
             path: path.to_owned(),
             source,
@@ -198,6 +210,13 @@ impl StoredModel {
         };
         self.files.par_iter().map(of).collect()
     }
+}
+
+fn map(path: &Path) -> Result<MappedFile, Error> {
+    MappedFile::open(path).map_err(|source| Error::Open {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// What the first file says about the others.

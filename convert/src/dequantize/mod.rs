@@ -46,27 +46,36 @@ pub fn dequantize(
     options: Options,
     observe: impl FnMut(Progress<'_>),
 ) -> Result<Report, Error> {
-    let json = config::of(model, options.kind)?;
-    let text = text(&json);
-    // What we write, we must be able to read; this also fills in what the shapes need.
-    let config = ModelConfig::parse(Path::new(source::config::FILE), text.as_bytes())?;
-    let words = tokenizer::of(model, &config)?;
+    let (config, texts) = texts(model, options.kind)?;
     let folder = Folder::beside(directory)?;
-    folder.write(source::config::FILE, text.as_bytes())?;
-    folder.write(
-        source::tokenizer::FILE,
-        self::text(&words.tokenizer).as_bytes(),
-    )?;
-    folder.write(
-        tokenizer::SETTINGS_FILE,
-        self::text(&words.settings).as_bytes(),
-    )?;
-    if let Some(policy) = policy::of(model) {
-        folder.write(source::policy::FILE, self::text(&policy).as_bytes())?;
+    for (name, text) in texts {
+        folder.write(name, text.as_bytes())?;
     }
     let report = weights::write(model, &config, &folder, options, observe)?;
     folder.publish()?;
     Ok(report)
+}
+
+/// Files of text by name.
+pub type Texts = Vec<(&'static str, String)>;
+
+/// The configuration of `model`, and all files of the directory but the weights, by name.
+///
+/// # Errors
+///
+/// As [`dequantize`].
+pub fn texts(model: &StoredModel, kind: WeightType) -> Result<(ModelConfig, Texts), Error> {
+    let json = text(&config::of(model, kind)?);
+    // What we write, we must be able to read; this also fills in what the shapes need.
+    let config = ModelConfig::parse(Path::new(source::config::FILE), json.as_bytes())?;
+    let words = tokenizer::of(model, &config)?;
+    let mut texts = vec![
+        (source::config::FILE, json),
+        (source::tokenizer::FILE, text(&words.tokenizer)),
+        (tokenizer::SETTINGS_FILE, text(&words.settings)),
+    ];
+    texts.extend(policy::of(model).map(|policy| (source::policy::FILE, text(&policy))));
+    Ok((config, texts))
 }
 
 fn text(json: &Value) -> String {

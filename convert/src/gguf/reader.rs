@@ -1,7 +1,8 @@
 //! Reading a GGUF file that nobody vouches for.
 //!
 //! Counts, lengths and offsets are compared with the bytes that remain before anything is allocated, so reading needs
-//! at most about four times the bytes of the header, and the tensor data is never copied.
+//! at most 48 times the bytes of the header (pairs of one byte under keys of one letter), and the tensor data is never
+//! copied.
 
 use std::ops::Range;
 

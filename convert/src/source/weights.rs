@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use half::{bf16, f16};
@@ -90,19 +90,10 @@ pub struct WeightEntry {
     place: Range<usize>,
 }
 
-/// Where weights stand.
-#[derive(Debug)]
-enum Bytes {
-    /// In a file.
-    Mapped(MappedFile),
-    /// In memory: computed from the configuration.
-    Computed(Vec<u8>),
-}
-
 /// The weights of a checkpoint. Nothing is read until it is asked for.
 #[derive(Debug)]
 pub struct Weights {
-    files: Vec<Bytes>,
+    files: Vec<MappedFile>,
     entries: BTreeMap<String, WeightEntry>,
 }
 
@@ -113,11 +104,20 @@ impl Weights {
     ///
     /// When the file cannot be mapped, its header does not hold together, or a type is not read.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
+        Self::of(path, map(path)?)
+    }
+
+    /// The weights in `file`, which would stand at `path` (which is only named in errors).
+    ///
+    /// # Errors
+    ///
+    /// As [`Weights::open`].
+    pub fn of(path: &Path, file: MappedFile) -> Result<Self, SourceError> {
         let mut weights = Self {
             files: Vec::new(),
             entries: BTreeMap::new(),
         };
-        let entries = weights.map(path)?;
+        let entries = weights.add(path, file)?;
         weights.entries.extend(entries);
         Ok(weights)
     }
@@ -128,12 +128,29 @@ impl Weights {
     ///
     /// As [`Weights::open`], and when a file holds other tensors than the index says.
     pub fn open_shards(directory: &Path, index: &ShardIndex) -> Result<Self, SourceError> {
+        Self::of_shards(index, |file| {
+            let path = directory.join(file);
+            let map = map(&path)?;
+            Ok((path, map))
+        })
+    }
+
+    /// The weights of the files that `index` names, each with its path as `open` gives it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Weights::open_shards`], and what `open` fails with.
+    pub fn of_shards(
+        index: &ShardIndex,
+        mut open: impl FnMut(&str) -> Result<(PathBuf, MappedFile), SourceError>,
+    ) -> Result<Self, SourceError> {
         let mut weights = Self {
             files: Vec::new(),
             entries: BTreeMap::new(),
         };
         for file in index.files() {
-            for (name, entry) in weights.map(&directory.join(file))? {
+            let (path, map) = open(file)?;
+            for (name, entry) in weights.add(&path, map)? {
                 index.expect(&name, file)?;
                 weights.entries.insert(name, entry);
             }
@@ -142,13 +159,12 @@ impl Weights {
         Ok(weights)
     }
 
-    /// Maps one more file and returns its tensors.
-    fn map(&mut self, path: &Path) -> Result<Vec<(String, WeightEntry)>, SourceError> {
-        let failed = |source| SourceError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let map = MappedFile::open(path).map_err(failed)?;
+    /// Adds one more file and returns its tensors.
+    fn add(
+        &mut self,
+        path: &Path,
+        map: MappedFile,
+    ) -> Result<Vec<(String, WeightEntry)>, SourceError> {
         check_header(path, map.bytes())?;
         let invalid = |source| SourceError::Safetensors {
             path: path.to_owned(),
@@ -179,7 +195,7 @@ impl Weights {
             };
             entries.push((name, entry));
         }
-        self.files.push(Bytes::Mapped(map));
+        self.files.push(map);
         Ok(entries)
     }
 
@@ -195,7 +211,7 @@ impl Weights {
             file: self.files.len(),
             place: 0..bytes.len(),
         };
-        self.files.push(Bytes::Computed(bytes));
+        self.files.push(bytes.into());
         self.entries.insert(name.to_owned(), entry);
     }
 
@@ -215,21 +231,22 @@ impl Weights {
     /// The stored bytes of a tensor of this checkpoint.
     #[must_use]
     pub fn bytes(&self, entry: &WeightEntry) -> &[u8] {
-        let bytes = match &self.files[entry.file] {
-            Bytes::Mapped(file) => file.bytes(),
-            Bytes::Computed(bytes) => bytes,
-        };
-        &bytes[entry.place.clone()]
+        &self.files[entry.file].bytes()[entry.place.clone()]
     }
 
     /// Lets go of the memory that reading some bytes of a tensor took.
     pub fn release(&self, entry: &WeightEntry, bytes: &Range<usize>) {
         let start = entry.place.start;
         let part = start + bytes.start..(start + bytes.end).min(entry.place.end);
-        if let Bytes::Mapped(file) = &self.files[entry.file] {
-            file.release(&part);
-        }
+        self.files[entry.file].release(&part);
     }
+}
+
+fn map(path: &Path) -> Result<MappedFile, SourceError> {
+    MappedFile::open(path).map_err(|source| SourceError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Bounds the header before the crate `safetensors` reads it: that allows 100 MB of JSON, and adds up offsets without

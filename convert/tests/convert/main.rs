@@ -20,5 +20,6 @@ mod round_trip;
 mod several_files;
 mod source_refusals;
 mod support;
+mod tokenizer_bounds;
 mod tokenizer_refusals;
 mod types;

@@ -12,8 +12,10 @@
 //! | `simulation` | llama.cpp's algorithms, small and slow |
 //! | `corpus` | the texts |
 //! | `check` | the comparison |
+//! | `bounds` | what is refused before the crate sees it |
 //! | `settings` | `tokenizer_config.json` and the chat template |
 
+mod bounds;
 mod check;
 mod corpus;
 mod pieces;
@@ -89,6 +91,7 @@ pub(super) fn read(
         source,
     };
     let raw: super::raw::RawTokenizer = serde_json::from_slice(bytes).map_err(json)?;
+    bounds::check(&raw).map_err(refuse)?;
     let (vocabulary, candidates) = vocabulary::read(raw).map_err(refuse)?;
     let reference = check::Reference::open(bytes).map_err(refuse)?;
     let ends = reference.ends().map_err(refuse)?;

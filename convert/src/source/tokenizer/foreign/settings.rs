@@ -75,11 +75,7 @@ impl Settings {
     pub fn open(directory: &Path, provenance: &mut Vec<Provenance>) -> Result<Self, SourceError> {
         let mut settings = Self::default();
         if let Some(bytes) = optional(directory, FILE, provenance)? {
-            let json = |source| SourceError::Json {
-                path: directory.join(FILE),
-                source,
-            };
-            settings = Self::from_raw(serde_json::from_slice(&bytes).map_err(json)?);
+            settings = Self::parse(&directory.join(FILE), &bytes)?;
         }
         if let Some(bytes) = optional(directory, TEMPLATE_FILE, provenance)? {
             settings
@@ -91,6 +87,19 @@ impl Settings {
                 .insert(0, ChatTemplate { name: None, text });
         }
         Ok(settings)
+    }
+
+    /// Reads `bytes`, the content of the settings at `path` (which is only named in errors).
+    ///
+    /// # Errors
+    ///
+    /// When it is malformed.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, SourceError> {
+        let raw = serde_json::from_slice(bytes).map_err(|source| SourceError::Json {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self::from_raw(raw))
     }
 
     fn from_raw(raw: RawSettings) -> Self {

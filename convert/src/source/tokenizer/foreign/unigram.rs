@@ -142,13 +142,13 @@ impl<'a> Unigram<'a> {
 
 /// SentencePiece's map of characters: a double array whose leaves point at replacements that end with a zero.
 #[derive(Debug)]
-struct CharacterMap<'a> {
+pub(super) struct CharacterMap<'a> {
     nodes: Vec<u32>,
     replacements: &'a [u8],
 }
 
 impl<'a> CharacterMap<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, String> {
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, String> {
         if bytes.is_empty() {
             return Ok(Self {
                 nodes: Vec::new(),

@@ -13,6 +13,8 @@ use crate::source::tokenizer::{byte_symbol, split_merges};
 
 /// Ids at most.
 const MOST_TOKENS: usize = 1 << 22;
+/// Ids without a text at most: each becomes an unused token, which a file gets for nothing.
+const MOST_UNUSED: usize = 1 << 12;
 /// Merges at most: their ranks become scores, which are exact up to here.
 const MOST_MERGES: usize = 1 << 24;
 /// Tokens that llama.cpp asks for by name where it drops white space behind special tokens.
@@ -268,15 +270,19 @@ fn assemble(
     added: &[RawAdded],
 ) -> Result<Vocabulary, TokenizerProblem> {
     let own = added.iter().map(|token| (token.id, token.content.clone()));
+    let texts: Vec<(u32, String)> = texts.chain(own).collect();
+    let most = MOST_TOKENS.min(texts.len() + MOST_UNUSED);
     let mut places: Vec<Option<String>> = Vec::new();
-    for (id, text) in texts.chain(own) {
+    for (id, text) in texts {
         let at = id as usize;
         let refuse = |problem: String| TokenizerProblem::Ids {
             last: places.len().saturating_sub(1),
             problem,
         };
-        if at >= MOST_TOKENS {
-            return Err(refuse(format!("{text:?} has id {id}")));
+        if at >= most {
+            return Err(refuse(format!(
+                "{text:?} has id {id}; {most} ids are allowed, {MOST_UNUSED} of them without a token"
+            )));
         }
         if text.is_empty() {
             return Err(TokenizerProblem::Token {
@@ -337,7 +343,7 @@ fn character_map(normalizer: &Value) -> Result<Vec<u8>, TokenizerProblem> {
     })
 }
 
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut count) = (0_u32, 0);
     for letter in text.trim_end_matches('=').bytes() {
