@@ -25,6 +25,11 @@ import subprocess
 import sys
 import tempfile
 
+if {"-h", "--help"} & set(sys.argv[1:]):
+    # Without what only a comparison needs.
+    print(__doc__)
+    sys.exit(0)
+
 import numpy as np
 import torch
 import transformers
@@ -105,7 +110,8 @@ def unigram():
     trainer = trainers.UnigramTrainer(
         vocab_size=900, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False
     )
-    tokenizer.train_from_iterator(texts(), trainer)
+    # llama.cpp ends the text of a token at U+0000, so no token may hold it; texts may, as something unknown.
+    tokenizer.train_from_iterator([text.replace("\0", "") for text in texts()], trainer)
     # SentencePiece's scores are 32-bit numbers, and so are those of a GGUF.
     whole = json.loads(tokenizer.to_str())
     whole["model"]["vocab"] = [[text, float(np.float32(score))] for text, score in whole["model"]["vocab"]]

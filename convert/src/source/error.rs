@@ -128,7 +128,7 @@ pub enum SourceError {
 pub enum TokenizerProblem {
     /// A component that is not the one the GGUF rules stand for.
     #[error(
-        "its {part} is {found}, but GGUF's \"gpt-2\" rules need {needed}; train the tokenizer with that"
+        "its {part} is {found}, but llama.cpp's rules for it need {needed}; train the tokenizer with that"
     )]
     Part {
         /// Which component or setting.

@@ -336,6 +336,8 @@ fn what_no_rules_cover_is_refused_by_name() {
     assert_says(&text, &["4294967295"]);
     let text = refusal(|tokenizer| tokenizer["added_tokens"][0]["content"] = json!(""));
     assert_says(&text, &["is empty"]);
+    let text = refusal(|tokenizer| tokenizer["added_tokens"][0]["content"] = json!("a\0b"));
+    assert_says(&text, &["a\\0b", "U+0000"]);
 }
 
 /// As in SmolLM2's vocabulary, which lacks some control characters: neither program makes a token of such a byte.

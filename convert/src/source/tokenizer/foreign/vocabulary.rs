@@ -290,6 +290,12 @@ fn assemble(
                 problem: "is empty, which llama.cpp cannot hold",
             });
         }
+        if text.contains('\0') {
+            return Err(TokenizerProblem::Token {
+                token: text,
+                problem: "holds U+0000, at which llama.cpp ends the text of a token",
+            });
+        }
         if let Some(Some(other)) = places.get(at)
             && *other != text
         {
