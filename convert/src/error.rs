@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::gguf::{ReadError, TensorType, WriteError};
 use crate::importance::ImportanceError;
-use crate::quantize::TypeChoiceError;
-use crate::source::SourceError;
+use crate::quantize::{RowError, TypeChoiceError};
+use crate::source::{SourceError, WeightType};
 
 /// A conversion or inspection that failed. Nothing is left behind under the output's name.
 #[derive(Debug, thiserror::Error)]
@@ -156,4 +156,47 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
+}
+
+/// A row on its way into a file, for errors.
+#[derive(Debug)]
+pub(crate) struct RowPlace {
+    /// The tensor, as the source calls it.
+    pub(crate) name: String,
+    /// The row, counted in the source.
+    pub(crate) row: usize,
+    /// Weights of a row.
+    pub(crate) columns: usize,
+    /// How the source holds it, where that is a checkpoint.
+    pub(crate) weights: Option<WeightType>,
+}
+
+impl RowPlace {
+    /// Says which weight could not be stored as `kind`.
+    pub(crate) fn refuse(self, kind: TensorType, error: RowError) -> Error {
+        let name = self.name;
+        let index = |column: usize| (self.row * self.columns + column) as u64;
+        match (error, self.weights) {
+            (RowError::NotFinite { column, value }, None) => Error::NotFinite {
+                name,
+                index: index(column),
+                value,
+            },
+            (RowError::NotFinite { column, value }, Some(kind)) => {
+                Error::Source(SourceError::NotFinite {
+                    name,
+                    index: index(column),
+                    kind,
+                    value,
+                })
+            }
+            (RowError::OutOfRange { column, value }, _) => Error::OutOfRange {
+                name,
+                index: index(column),
+                value,
+                kind,
+            },
+            (RowError::Unsupported(kind), _) => Error::Unsupported { name, kind },
+        }
+    }
 }

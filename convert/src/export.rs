@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::RowPlace;
 use crate::architecture::RowOrder;
 use crate::error::Error;
 use crate::gguf::TensorType;
@@ -12,7 +13,7 @@ use crate::metadata;
 use crate::plan::{self, PlannedTensor};
 use crate::quantize::{Recipe, RowError, TypeChoice, TypeChoiceError};
 use crate::report::Report;
-use crate::source::{Checkpoint, SourceError};
+use crate::source::Checkpoint;
 pub use crate::stream::Progress;
 use crate::stream::{self, Output, TensorSource};
 
@@ -203,24 +204,13 @@ impl TensorSource for CheckpointTensors<'_> {
     /// Names the tensor, and the weight by its place in the checkpoint.
     fn refuse(&self, tensor: usize, row: usize, kind: TensorType, error: RowError) -> Error {
         let tensor = &self.planned[tensor];
-        let name = tensor.source.clone();
-        let row = self.row(tensor, row);
-        let index = |column: usize| (row * tensor.columns + column) as u64;
-        match error {
-            RowError::NotFinite { column, value } => Error::Source(SourceError::NotFinite {
-                name,
-                index: index(column),
-                kind: tensor.entry.kind,
-                value,
-            }),
-            RowError::OutOfRange { column, value } => Error::OutOfRange {
-                name,
-                index: index(column),
-                value,
-                kind,
-            },
-            RowError::Unsupported(kind) => Error::Unsupported { name, kind },
-        }
+        let place = RowPlace {
+            name: tensor.source.clone(),
+            row: self.row(tensor, row),
+            columns: tensor.columns,
+            weights: Some(tensor.entry.kind),
+        };
+        place.refuse(kind, error)
     }
 
     fn release(&self, tensor: usize, rows: Range<usize>) {

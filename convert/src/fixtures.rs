@@ -112,20 +112,10 @@ impl RandomModel {
     fn tensors(&self, config: &ModelConfig) -> BTreeMap<String, RandomTensor> {
         let mut numbers = Numbers(self.seed);
         let mut tensors = BTreeMap::new();
-        let mut add = |rule: &TensorRule, layer: usize| {
-            let name = rule.source.replace("{}", &layer.to_string());
-            let shape: Vec<usize> = rule.shape.iter().map(|size| size.size(config)).collect();
-            let tensor = RandomTensor::new(&mut numbers, rule, shape, self.weights);
-            tensors.insert(name, tensor);
-        };
-        let architecture = config.architecture;
-        add(&architecture.embedding, 0);
-        for layer in 0..config.layers {
-            architecture.layer.iter().for_each(|rule| add(rule, layer));
-        }
-        add(&architecture.final_norm, 0);
-        if !config.tied {
-            add(&architecture.output, 0);
+        for line in config.architecture.tensors(config) {
+            let shape = line.shape(config);
+            let tensor = RandomTensor::new(&mut numbers, &line.rule, shape, self.weights);
+            tensors.insert(line.source(), tensor);
         }
         tensors
     }
@@ -165,11 +155,11 @@ impl RandomTensor {
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014): small, and the same everywhere.
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
     /// Evenly from -1 to 1.
-    fn next(&mut self) -> f32 {
+    pub(crate) fn next(&mut self) -> f32 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

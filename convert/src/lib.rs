@@ -7,7 +7,7 @@
 //! | [`plan`] | the list of tensors that will be written, checked before the output exists |
 //! | [`metadata`] | llama.cpp's keys and ours (`stride.*`) |
 //! | [`quantize`] | which tensor gets which type, and ggml's reference quantizers bit for bit |
-//! | [`importance`] | importance matrices, as llama.cpp's `llama-imatrix` makes them |
+//! | [`importance`] | importance matrices, as llama.cpp's `llama-imatrix` makes them: read and made |
 //! | [`gguf`] | the container: a streaming writer and a reader that trusts nothing |
 //! | [`export`] | the conversion of a checkpoint |
 //! | [`stored`] | a model in GGUF files as a source |
@@ -69,3 +69,4 @@ pub mod transitions;
 pub mod verify;
 
 pub use error::Error;
+pub(crate) use error::RowPlace;

@@ -1,6 +1,6 @@
 //! From a checkpoint to the list of tensors that will be written. Everything is checked here, before the output exists.
 
-use crate::architecture::{COMPUTED_SUFFIX, RowOrder, TensorRule, computed};
+use crate::architecture::{COMPUTED_SUFFIX, LayerRule, RowOrder, computed};
 use crate::error::Error;
 use crate::gguf::{TensorInfo, TensorType};
 use crate::quantize::{Member, ModelShape, TensorRole, TypeChoice};
@@ -77,29 +77,13 @@ pub fn tensors(checkpoint: &Checkpoint, types: &TypeChoice) -> Result<Vec<Planne
         let vocab = config.vocab;
         return Err(SourceError::VocabularySize { tokens, vocab }.into());
     }
-    let architecture = config.architecture;
-    let mut embedding = architecture.embedding;
-    if config.tied {
-        embedding.role = TensorRole::Logits;
-    }
-    let mut planned = Vec::new();
-    let mut add = |rule: &TensorRule, layer: usize| -> Result<(), SourceError> {
-        planned.push(plan(rule, layer, config, &checkpoint.weights)?);
-        Ok(())
-    };
-    add(&embedding, 0)?;
-    for layer in 0..config.layers {
-        for rule in architecture.layer {
-            add(rule, layer)?;
-        }
-    }
-    add(&architecture.final_norm, 0)?;
-    if !config.tied {
-        add(&architecture.output, 0)?;
-    }
-    for (name, _) in config.scaling.tensors() {
-        add(&computed(name), 0)?;
-    }
+    let scaling = config.scaling.tensors().into_iter();
+    let mut planned = config
+        .architecture
+        .tensors(config)
+        .chain(scaling.map(|(name, _)| computed(name)))
+        .map(|rule| plan(rule, config, &checkpoint.weights))
+        .collect::<Result<Vec<_>, _>>()?;
     refuse_unexpected(&planned, config, &checkpoint.weights)?;
     let members: Vec<Member<'_>> = planned.iter().map(PlannedTensor::member).collect();
     let kinds = types.assign(&shape(config), &members)?;
@@ -121,17 +105,15 @@ fn shape(config: &ModelConfig) -> ModelShape<'static> {
 }
 
 fn plan(
-    rule: &TensorRule,
-    layer: usize,
+    line: LayerRule,
     config: &ModelConfig,
     weights: &Weights,
 ) -> Result<PlannedTensor, SourceError> {
-    let layer = layer.to_string();
-    let name = rule.source.replace("{}", &layer);
+    let name = line.source();
     let Some(entry) = weights.get(&name) else {
         return Err(SourceError::MissingTensor { name });
     };
-    let expected: Vec<usize> = rule.shape.iter().map(|size| size.size(config)).collect();
+    let expected = line.shape(config);
     if entry.shape != expected {
         return Err(SourceError::TensorShape {
             name,
@@ -144,11 +126,11 @@ fn plan(
         // The table has vectors and matrices only.
         _ => (1, expected.iter().product()),
     };
-    let target = rule.target.replace("{}", &layer);
+    let rule = line.rule;
     Ok(PlannedTensor {
         // Chosen when all are known.
         kind: TensorType::F32,
-        target,
+        target: line.target(),
         source: name,
         rows,
         columns,

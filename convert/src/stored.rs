@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::RowPlace;
 use crate::error::Error;
 use crate::gguf::{GgufFile, Metadata, TensorEntry, TensorInfo, TensorType, split};
 use crate::map::MappedFile;
@@ -177,23 +178,18 @@ impl StoredModel {
         error: RowError,
     ) -> Error {
         let name = tensor.info.name.clone();
-        let index = |column: usize| (row * tensor.rows_columns.1 + column) as u64;
-        match error {
-            RowError::NotFinite { column, value } => Error::NotFinite {
-                name,
-                index: index(column),
-                value,
-            },
-            RowError::OutOfRange { column, value } => Error::OutOfRange {
-                name,
-                index: index(column),
-                value,
-                kind,
-            },
-            RowError::Unsupported(kind) => self.refuse(format!(
+        if let RowError::Unsupported(kind) = error {
+            return self.refuse(format!(
                 "tensor {name:?} is {kind}, which cannot be decoded here"
-            )),
+            ));
         }
+        let place = RowPlace {
+            name,
+            row,
+            columns: tensor.rows_columns.1,
+            weights: None,
+        };
+        place.refuse(kind, error)
     }
 
     /// Name and digest of every file.

@@ -109,6 +109,35 @@ pub struct TensorRule {
     pub role: TensorRole,
 }
 
+/// A [`TensorRule`] for one layer; rules without a layer have `{}` in neither name.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerRule {
+    /// The line of the table.
+    pub rule: TensorRule,
+    layer: usize,
+}
+
+impl LayerRule {
+    /// Name in the checkpoint.
+    #[must_use]
+    pub fn source(&self) -> String {
+        self.rule.source.replace("{}", &self.layer.to_string())
+    }
+
+    /// Name in the GGUF.
+    #[must_use]
+    pub fn target(&self) -> String {
+        self.rule.target.replace("{}", &self.layer.to_string())
+    }
+
+    /// Rows first.
+    #[must_use]
+    pub fn shape(&self, config: &ModelConfig) -> Vec<usize> {
+        let sizes = self.rule.shape.iter();
+        sizes.map(|size| size.size(config)).collect()
+    }
+}
+
 /// A hyperparameter key after `general.architecture` and a dot, and its number; `None` leaves the key out.
 pub type SizeKey = (&'static str, fn(&ModelConfig) -> Option<usize>);
 
@@ -203,6 +232,24 @@ impl Architecture {
     pub fn of(model_type: &str) -> Option<&'static Self> {
         ALL.into_iter().find(|other| other.model_type == model_type)
     }
+
+    /// All tensors of a model, in the order of the file, with the layers that `config` has. An embedding that is tied to
+    /// the output has its role.
+    pub fn tensors(&'static self, config: &ModelConfig) -> impl Iterator<Item = LayerRule> {
+        let mut embedding = self.embedding;
+        if config.tied {
+            embedding.role = TensorRole::Logits;
+        }
+        let once = |rule| LayerRule { rule, layer: 0 };
+        let rules = self.layer.iter();
+        let layers = (0..config.layers)
+            .flat_map(move |layer| rules.clone().map(move |&rule| LayerRule { rule, layer }));
+        let output = (!config.tied).then_some(self.output);
+        std::iter::once(embedding)
+            .map(once)
+            .chain(layers)
+            .chain(std::iter::once(self.final_norm).chain(output).map(once))
+    }
 }
 
 impl PartialEq for Architecture {
@@ -214,15 +261,16 @@ impl PartialEq for Architecture {
 
 /// The line of a tensor that is computed from the configuration, a factor for each rotary pair; it bears one name.
 #[must_use]
-pub const fn computed(name: &'static str) -> TensorRule {
-    TensorRule {
+pub const fn computed(name: &'static str) -> LayerRule {
+    let rule = TensorRule {
         source: name,
         target: name,
         shape: &[Dimension::RotaryPairs],
         order: RowOrder::Kept,
         offset: 0.0,
         role: TensorRole::Vector,
-    }
+    };
+    LayerRule { rule, layer: 0 }
 }
 
 /// Suffix of buffers that old checkpoints hold and that are computed from the configuration.

@@ -11,7 +11,7 @@ use std::ops::Range;
 use serde_json::{Map, Value as Json, json};
 
 use super::Options;
-use crate::architecture::{RowOrder, TensorRule};
+use crate::architecture::RowOrder;
 use crate::error::Error;
 use crate::gguf::{TensorInfo, TensorType};
 use crate::output::Folder;
@@ -79,9 +79,8 @@ fn plan<'a>(
     let architecture = config.architecture;
     let mut planned = Vec::new();
     let mut used = HashSet::new();
-    let mut add = |rule: &TensorRule, layer: usize| -> Result<(), Error> {
-        let layer = layer.to_string();
-        let target = rule.target.replace("{}", &layer);
+    for line in architecture.tensors(config) {
+        let target = line.target();
         let absent = || {
             model.refuse(format!(
                 "there is no tensor {target:?}, which {} needs",
@@ -89,8 +88,8 @@ fn plan<'a>(
             ))
         };
         let stored = model.tensor(&target).ok_or_else(absent)?;
-        let sizes = rule.shape.iter().rev();
-        let shape: Vec<u64> = sizes.map(|size| size.size(config) as u64).collect();
+        let sizes = line.shape(config).into_iter().rev();
+        let shape: Vec<u64> = sizes.map(|size| size as u64).collect();
         if stored.info.shape != shape {
             return Err(model.refuse(format!(
                 "tensor {target:?} has the shape {:?}, but the hyperparameters make it {shape:?}",
@@ -100,24 +99,13 @@ fn plan<'a>(
         used.insert(target);
         planned.push(Planned {
             info: TensorInfo {
-                name: rule.source.replace("{}", &layer),
+                name: line.source(),
                 shape,
                 kind: tensor_type(kind),
             },
-            order: rule.order,
+            order: line.rule.order,
             stored,
         });
-        Ok(())
-    };
-    add(&architecture.embedding, 0)?;
-    for layer in 0..config.layers {
-        for rule in architecture.layer {
-            add(rule, layer)?;
-        }
-    }
-    add(&architecture.final_norm, 0)?;
-    if !config.tied {
-        add(&architecture.output, 0)?;
     }
     match model
         .tensors

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use super::adapter::Adapter;
 use super::merge::{Merge, tensors_of};
+use crate::RowPlace;
 use crate::architecture::RowOrder;
 use crate::error::Error;
 use crate::gguf::{Metadata, TensorInfo, TensorType};
 use crate::metadata;
 use crate::quantize::{Recipe, RowError, TypeChoice};
 use crate::report::Report;
-use crate::source::{SourceError, WeightEntry};
+use crate::source::WeightEntry;
 use crate::stream::{self, Output, Progress, TensorSource};
 
 /// Writes the adapter of `merge` to `output`, its matrices as `recipe` says (F32, F16 or BF16 make sense).
@@ -125,24 +126,13 @@ impl TensorSource for Halves<'_> {
 
     fn refuse(&self, tensor: usize, row: usize, kind: TensorType, error: RowError) -> Error {
         let half = &self.halves[tensor];
-        let name = format!("the adapter's {} ({})", half.source, half.name);
-        let row = self.row(tensor, row);
-        let index = |column: usize| (row * half.columns() + column) as u64;
-        match error {
-            RowError::NotFinite { column, value } => Error::Source(SourceError::NotFinite {
-                name,
-                index: index(column),
-                kind: half.entry.kind,
-                value,
-            }),
-            RowError::OutOfRange { column, value } => Error::OutOfRange {
-                name,
-                index: index(column),
-                value,
-                kind,
-            },
-            RowError::Unsupported(kind) => Error::Unsupported { name, kind },
-        }
+        let place = RowPlace {
+            name: format!("the adapter's {} ({})", half.source, half.name),
+            row: self.row(tensor, row),
+            columns: half.columns(),
+            weights: Some(half.entry.kind),
+        };
+        place.refuse(kind, error)
     }
 
     fn release(&self, _: usize, _: Range<usize>) {}

@@ -26,6 +26,22 @@ pub(super) const WEIGHTED: Steps = Steps {
     cut_first: true,
 };
 
+/// Stores the low four bits of all levels, 64 at a time: 32 bytes whose low halves are the first 32 of them.
+#[inline(always)]
+pub(super) fn pack_halves(levels: &[u8; SUPER_BLOCK], stored: &mut [u8]) {
+    for (at, byte) in stored.iter_mut().enumerate() {
+        let first = at / 32 * 64 + at % 32;
+        *byte = levels[first] & 15 | (levels[first + 32] & 15) << 4;
+    }
+}
+
+/// The low four bits of level `at`.
+#[inline(always)]
+pub(super) fn unpack_half(stored: &[u8], at: usize) -> u8 {
+    let pair = stored[at / 64 * 32 + at % 32];
+    if at % 64 < 32 { pair & 15 } else { pair >> 4 }
+}
+
 /// The head of the stored block, and its levels from 0 to `most`; `None` when a scale is beyond binary16.
 #[inline(always)]
 pub(super) fn encode(

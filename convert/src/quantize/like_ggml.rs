@@ -5,26 +5,13 @@
 //! weights they read as.
 
 use super::{decode_row, encode_row_under};
+use crate::fixtures::Numbers;
 use crate::gguf::TensorType;
 
 /// Weights of a row.
 const COLUMNS: usize = 2048;
 /// Weights in all.
 const WEIGHTS: usize = 65_536;
-
-/// SplitMix64 with seed 7, evenly from -1 to 1.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        (mixed >> 40) as f32 / (1 << 23) as f32 - 1.0
-    }
-}
 
 /// What the reference program was given.
 struct Input {
@@ -38,6 +25,7 @@ struct Input {
 
 impl Input {
     fn new() -> Self {
+        // The reference program has the same numbers.
         let mut numbers = Numbers(7);
         let power = |exponent: usize| 2.0_f32.powi(exponent as i32);
         let smooth = |at: usize| numbers.next() * power(at / 32 % 21) / power(14);

@@ -1,7 +1,7 @@
 //! `Q4_K`: 256 weights in 4.5 bits each (`quantize_q4_K` in `ggml-quants.c`): the head that `affine_block.rs` describes,
 //! then 128 bytes, 32 for two parts each: low halves for the first of the two, high halves for the second.
 
-use super::affine_block::{self, HEAD};
+use super::affine_block::{self, HEAD, pack_halves, unpack_half};
 use super::search::Steps;
 use super::super_block::SUPER_BLOCK;
 
@@ -26,10 +26,7 @@ pub fn encode(
     let (head, levels) = affine_block::encode(block, importance, 15, STEPS)?;
     let mut stored = [0; BYTES];
     stored[..HEAD].copy_from_slice(&head);
-    for (at, byte) in stored[HEAD..].iter_mut().enumerate() {
-        let first = at / 32 * 64 + at % 32;
-        *byte = levels[first] | levels[first + 32] << 4;
-    }
+    pack_halves(&levels, &mut stored[HEAD..]);
     Some(stored)
 }
 
@@ -38,8 +35,5 @@ pub fn encode(
 #[inline(always)]
 pub fn decode(stored: &[u8; BYTES]) -> [f32; SUPER_BLOCK] {
     let (head, halves) = stored.split_first_chunk().unwrap_or((&[0; HEAD], &[]));
-    affine_block::decode(head, |at| {
-        let pair = halves[at / 64 * 32 + at % 32];
-        if at % 64 < 32 { pair & 15 } else { pair >> 4 }
-    })
+    affine_block::decode(head, |at| unpack_half(halves, at))
 }

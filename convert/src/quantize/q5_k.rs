@@ -1,7 +1,7 @@
 //! `Q5_K`: 256 weights in 5.5 bits each (`quantize_q5_K` in `ggml-quants.c`): the head that `affine_block.rs` describes,
 //! 32 bytes with the fifth bits (bit `p` of byte `j` for weight `j` of part `p`), and the low four bits as in `Q4_K`.
 
-use super::affine_block::{self, HEAD};
+use super::affine_block::{self, HEAD, pack_halves, unpack_half};
 use super::search::Steps;
 use super::super_block::SUPER_BLOCK;
 
@@ -33,10 +33,7 @@ pub fn encode(
             stored[HEAD + at] |= levels[32 * part + at] >> 4 << part;
         }
     }
-    for (at, byte) in stored[HEAD + FIFTH..].iter_mut().enumerate() {
-        let first = at / 32 * 64 + at % 32;
-        *byte = levels[first] & 15 | (levels[first + 32] & 15) << 4;
-    }
+    pack_halves(&levels, &mut stored[HEAD + FIFTH..]);
     Some(stored)
 }
 
@@ -47,8 +44,6 @@ pub fn decode(stored: &[u8; BYTES]) -> [f32; SUPER_BLOCK] {
     let (head, rest) = stored.split_first_chunk().unwrap_or((&[0; HEAD], &[]));
     let (fifth, halves) = rest.split_at(FIFTH);
     affine_block::decode(head, |at| {
-        let pair = halves[at / 64 * 32 + at % 32];
-        let low = if at % 64 < 32 { pair & 15 } else { pair >> 4 };
-        low | (fifth[at % 32] >> (at / 32) & 1) << 4
+        unpack_half(halves, at) | (fifth[at % 32] >> (at / 32) & 1) << 4
     })
 }

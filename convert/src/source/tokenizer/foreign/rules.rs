@@ -1,7 +1,11 @@
 //! The rules that llama.cpp knows, by the names that stand in a GGUF.
 
+use std::sync::OnceLock;
+
+use super::words::Words;
+
 /// How words are cut out of a text before byte pairs are joined (`tokenizer.ggml.pre`).
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Splitting {
     /// Its name.
     pub name: &'static str,
@@ -10,6 +14,24 @@ pub struct Splitting {
     pub expressions: &'static [&'static str],
     /// A word that is a token is that token, whatever the merges say.
     pub whole_words_first: bool,
+    /// The expressions ready to use: compiling them takes longer than cutting the corpus, and a tokenizer may be tried
+    /// with several vocabularies.
+    compiled: OnceLock<Result<Words, String>>,
+}
+
+impl Splitting {
+    /// What cuts the words out, compiled when it is first asked for.
+    pub(super) fn words(&self) -> Result<&Words, String> {
+        let words = self.compiled.get_or_init(|| Words::new(self));
+        words.as_ref().map_err(Clone::clone)
+    }
+}
+
+impl PartialEq for Splitting {
+    /// Each stands once in the table, under its name.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
 }
 
 const GPT_2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
@@ -29,6 +51,7 @@ pub static SPLITTINGS: [Splitting; 11] = [
         name: "llama-bpe",
         expressions: &[LLAMA_3],
         whole_words_first: true,
+        compiled: OnceLock::new(),
     },
     plain("smaug-bpe", &[LLAMA_3]),
     plain("qwen35", &[QWEN_3_5]),
@@ -59,6 +82,7 @@ const fn plain(name: &'static str, expressions: &'static [&'static str]) -> Spli
         name,
         expressions,
         whole_words_first: false,
+        compiled: OnceLock::new(),
     }
 }
 

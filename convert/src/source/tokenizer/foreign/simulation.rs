@@ -20,7 +20,7 @@ pub(super) struct Simulation<'a> {
 #[derive(Debug)]
 enum Algorithm<'a> {
     Words {
-        words: Words,
+        words: &'a Words,
         ranks: HashMap<(&'a str, &'a str), usize>,
     },
     Pieces {
@@ -39,7 +39,7 @@ impl<'a> Simulation<'a> {
                     ranks.entry((left.as_str(), right.as_str())).or_insert(rank);
                 }
                 Algorithm::Words {
-                    words: Words::new(splitting)?,
+                    words: splitting.words()?,
                     ranks,
                 }
             }
