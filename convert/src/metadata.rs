@@ -33,6 +33,8 @@ pub const RECIPE_KEY: &str = "stride.recipe";
 pub const OVERRIDES_KEY: &str = "stride.recipe.overrides";
 /// Name and version of this program.
 pub const CONVERTER_KEY: &str = "stride.converter";
+/// Its value.
+pub(crate) const CONVERTER: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
 
 /// `general.quantization_version`, the version of ggml's block formats.
 const QUANTIZATION_VERSION: u32 = 2;
@@ -57,10 +59,7 @@ pub(crate) fn provenance(metadata: &mut Metadata, sources: &[Provenance], types:
         .unzip();
     metadata.set(SOURCE_FILES_KEY, files);
     metadata.set(SOURCE_SHA256_KEY, digests);
-    metadata.set(
-        CONVERTER_KEY,
-        concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
-    );
+    metadata.set(CONVERTER_KEY, CONVERTER);
     metadata.set(RECIPE_KEY, types.recipe.name());
     if let Some(importance) = &types.importance {
         // The keys of llama-quantize.

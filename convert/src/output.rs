@@ -57,6 +57,15 @@ pub(crate) fn check_places<'a>(
     Ok(())
 }
 
+/// Refuses an output that exists and may not be replaced, before the work that makes it.
+///
+/// # Errors
+///
+/// When it exists and `replace` is not set.
+pub fn check_place(output: &Path, replace: bool) -> Result<(), Error> {
+    check_places([&output.to_owned()], replace)
+}
+
 /// The error of an output that may not be replaced.
 fn exists(output: &Path) -> Error {
     Error::Exists {

@@ -7,11 +7,13 @@ mod card;
 mod dequantize;
 mod diff;
 mod export;
+mod imatrix;
 mod inspect;
 mod lora;
 mod outputs;
 mod progress;
 mod requantize;
+mod shown;
 mod verify;
 
 use clap::Subcommand;
@@ -42,6 +44,7 @@ pub enum Command {
     Inspect(inspect::Inspect),
     Card(card::Card),
     Lora(lora::Lora),
+    Imatrix(imatrix::Imatrix),
     Verify(verify::Verify),
 }
 
@@ -64,6 +67,7 @@ impl Command {
             Self::Inspect(command) => command.run(),
             Self::Card(command) => command.run(),
             Self::Lora(command) => command.run(),
+            Self::Imatrix(command) => command.run(),
             Self::Verify(command) => command.run(),
         }
     }

@@ -28,8 +28,8 @@ pub struct OutputOptions {
     /// ffn_down=q8_0; may stand several times, the first that matches wins.
     #[arg(long = "tensor-type", value_name = "PATTERN=TYPE")]
     overrides: Vec<TypeOverride>,
-    /// An importance matrix that llama-imatrix made of this model, in either of its forms: scales are chosen so that the
-    /// columns that matter lose least.
+    /// An importance matrix that `stride-convert imatrix` or llama-imatrix made of this model, in either of its forms:
+    /// scales are chosen so that the columns that matter lose least.
     #[arg(long, value_name = "FILE")]
     imatrix: Option<PathBuf>,
     /// Cut a model that would be larger into files FILE-00001-of-00003.gguf of at most this size, as llama.cpp reads

@@ -1,44 +1,27 @@
 //! `stride-convert verify`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
-use stride_convert::encoder::{Encoder, FrameEncoder};
 use stride_convert::forward::Parameters;
-use stride_convert::source::{Checkpoint, tokenizer};
-use stride_convert::transitions::Transitions;
-use stride_convert::verify::{self, Limits, Report, Samples};
+use stride_convert::source::Checkpoint;
+use stride_convert::verify::{self, Limits, Report};
 
+use super::shown::Shown;
 use super::{Answer, work_bar};
 
 /// Compare a GGUF with the checkpoint (or the F32 or F16 GGUF) that it was made from: every tensor, and the predictions of
-/// a forward pass over a text or over transitions. Exit code 1 when a limit is exceeded.
+/// a forward pass over a text (the second half of every window) or over transitions (the utterances). Exit code 1 when a limit is exceeded.
 #[derive(Args)]
 pub struct Verify {
     /// The checkpoint directory, or a GGUF.
     source: PathBuf,
     /// The GGUF.
     file: PathBuf,
-    /// Compare predictions over this text.
-    #[arg(long, value_name = "FILE", conflicts_with = "transitions")]
-    text: Option<PathBuf>,
-    /// Compare predictions of utterances over these transitions (JSON Lines; .zst is unpacked).
-    #[arg(long, value_name = "FILE")]
-    transitions: Option<PathBuf>,
-    /// Transitions of each level, spread evenly over the file.
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    samples: usize,
-    /// Tokens of a window of the text; the second half of each is looked at.
-    #[arg(long, value_name = "N", default_value_t = 512)]
-    context: usize,
-    /// Windows of the text at most.
-    #[arg(long, value_name = "N")]
-    windows: Option<usize>,
-    /// The tokenizer.json, where the source is no checkpoint directory.
-    #[arg(long, value_name = "FILE")]
-    tokenizer: Option<PathBuf>,
+    #[command(flatten)]
+    shown: Shown,
     #[command(flatten)]
     limits: LimitArguments,
     /// Print JSON.
@@ -112,45 +95,9 @@ impl Verify {
     }
 
     fn compare(&self, source: &Parameters<'_>, file: &Parameters<'_>) -> Result<Report> {
-        let samples = self.samples(source.network.context.min(file.network.context))?;
+        let context = source.network.context.min(file.network.context);
+        let samples = self.shown.samples(&self.source, context)?;
         let report = work_bar(|bar| verify::verify(source, file, &samples, bar))?;
         Ok(report)
     }
-
-    fn samples(&self, context: usize) -> Result<Samples> {
-        let encoder = || Encoder::open(&self.tokenizer_path());
-        if let Some(path) = &self.transitions {
-            let transitions = Transitions::read(path, self.samples)?;
-            let encoder = FrameEncoder::new(encoder()?)?;
-            return Ok(Samples::of_transitions(&encoder, &transitions, context)?);
-        }
-        let Some(path) = &self.text else {
-            return Ok(Samples::default());
-        };
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        let mut samples = Samples::of_text(&encoder()?, &text, self.context.min(context))?;
-        samples.samples.truncate(self.windows.unwrap_or(usize::MAX));
-        Ok(samples)
-    }
-
-    fn tokenizer_path(&self) -> PathBuf {
-        match &self.tokenizer {
-            Some(path) => path.clone(),
-            None => beside(&self.source),
-        }
-    }
-}
-
-/// The tokenizer of a checkpoint directory, or beside a GGUF.
-fn beside(source: &Path) -> PathBuf {
-    let folder = if source.is_dir() {
-        Some(source)
-    } else {
-        source.parent()
-    };
-    folder.map_or_else(
-        || tokenizer::FILE.into(),
-        |folder| folder.join(tokenizer::FILE),
-    )
 }

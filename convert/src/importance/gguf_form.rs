@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use super::{ImportanceError, ImportanceMatrix};
 use crate::gguf::{GgufFile, TensorEntry, TensorType};
 
-const DATASETS: &str = "imatrix.datasets";
-const CHUNK_COUNT: &str = "imatrix.chunk_count";
-const CHUNK_SIZE: &str = "imatrix.chunk_size";
+pub(super) const DATASETS: &str = "imatrix.datasets";
+pub(super) const CHUNK_COUNT: &str = "imatrix.chunk_count";
+pub(super) const CHUNK_SIZE: &str = "imatrix.chunk_size";
+/// Behind the name of a matrix, for the sums of squares.
+pub(super) const SUMS: &str = ".in_sum2";
+/// The same for how many rows were summed.
+pub(super) const COUNTS: &str = ".counts";
 
 /// Sums and counts of a matrix, as far as they were found.
 type Pair<'a> = (Option<&'a TensorEntry>, Option<&'a TensorEntry>);
@@ -25,9 +29,9 @@ pub(super) fn read(bytes: &[u8], matrix: &mut ImportanceMatrix) -> Result<(), Im
     matrix.chunks = u32::try_from(chunks).unwrap_or(u32::MAX);
     let mut pairs: BTreeMap<&str, Pair<'_>> = BTreeMap::new();
     for tensor in &file.tensors {
-        if let Some(name) = tensor.name.strip_suffix(".in_sum2") {
+        if let Some(name) = tensor.name.strip_suffix(SUMS) {
             pairs.entry(name).or_default().0 = Some(tensor);
-        } else if let Some(name) = tensor.name.strip_suffix(".counts") {
+        } else if let Some(name) = tensor.name.strip_suffix(COUNTS) {
             pairs.entry(name).or_default().1 = Some(tensor);
         }
     }

@@ -1,8 +1,10 @@
 //! Importance matrices: how much an error in a column of a matrix counts, measured as the mean square of what that
-//! column is multiplied with. llama.cpp's `llama-imatrix` makes them; both of its file forms are read here.
+//! column is multiplied with. llama.cpp's `llama-imatrix` makes them; both of its file forms are read here, and [`measure`]
+//! makes them too.
 
 mod gguf_form;
 mod legacy;
+mod measure;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +16,7 @@ use crate::error::Error;
 use crate::gguf::{MAGIC, ReadError};
 use crate::map::MappedFile;
 use crate::quantize::{Member, TypeChoice};
+pub use measure::{Measurement, measure};
 
 /// What was measured for a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,6 +142,12 @@ impl ImportanceMatrix {
     #[must_use]
     pub fn of(&self, name: &str) -> Option<&[f32]> {
         self.entries.get(name).map(Vec::as_slice)
+    }
+
+    /// All matrices by name, each with its numbers.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[f32])> {
+        let entries = self.entries.iter();
+        entries.map(|(name, values)| (name.as_str(), values.as_slice()))
     }
 
     /// Checks that it was measured on a model with these matrices. The embedding, which is looked up and not multiplied,

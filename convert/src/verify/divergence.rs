@@ -118,7 +118,8 @@ pub(crate) fn batches_of<T>(items: &[T], most: usize, tokens: impl Fn(&T) -> usi
     batches
 }
 
-fn batch_of(samples: &[Sample]) -> Batch {
+/// The tokens of all samples.
+pub(crate) fn batch_of(samples: &[Sample]) -> Batch {
     let mut batch = Batch::default();
     for sample in samples {
         batch.push(&sample.tokens);

@@ -1,6 +1,5 @@
 //! `verify` and the gate: what passes, what is found, what is refused.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -14,42 +13,7 @@ use stride_convert::source::Checkpoint;
 use stride_convert::transitions::Transitions;
 use stride_convert::verify::{self, Report, Samples};
 
-use crate::support::{self, Folder, assert_says};
-
-/// Twelve transitions of every level.
-fn write_transitions(path: &Path) {
-    let mut file = std::fs::File::create(path).unwrap();
-    for step in 0..36 {
-        let (scene, observation) = (
-            "fridge 1, cabinet 1 to 4",
-            format!("You see an egg {step}."),
-        );
-        let (level, utterance) = [
-            ("high", "find an egg"),
-            ("low", "open fridge 1; False"),
-            ("progress", "no egg yet"),
-        ][step % 3];
-        let mut state = json!({
-            "level": level, "scene": scene, "observation": observation, "progress": "checked cabinet 1",
-        });
-        let more = match level {
-            "high" => {
-                json!({ "task": "heat an egg", "completed": { "items": ["find an egg"], "dropped": 0 } })
-            }
-            "low" => json!({ "subtask": "find an egg" }),
-            _ => json!({ "subtask": "find an egg", "action": "open fridge 1" }),
-        };
-        state
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        let line = json!({
-            "game": "test", "subtask_index": 0, "step_index": step, "state": state, "utterance": utterance,
-            "reward": 0.0, "span": 1, "done": false, "next": null, "source": "expert", "end": "success",
-        });
-        writeln!(file, "{line}").unwrap();
-    }
-}
+use crate::support::{self, Folder, assert_says, write_transitions};
 
 fn compared(folder: &Folder) -> Report {
     let path = folder.file("transitions.jsonl");

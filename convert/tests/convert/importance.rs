@@ -1,9 +1,11 @@
 //! Conversions under an importance matrix.
 
 use assert_cmd::Command;
+use stride_convert::fixtures::RandomModel;
 use stride_convert::gguf::GgufFile;
+use stride_convert::importance::ImportanceMatrix;
 
-use crate::support::{Folder, assert_says};
+use crate::support::{Folder, assert_says, write_transitions};
 
 /// Writes the old form of a matrix for the default model, whose rows are 64 and 160 wide, with the entries that `keep`
 /// names; every third column counts nine times.
@@ -106,4 +108,102 @@ fn what_was_not_measured_is_named_and_another_models_matrix_refused() {
     let (code, stderr) = export(&folder, &["--imatrix", &matrix]);
     assert_eq!(code, Some(1));
     assert_says(&stderr, &["measured.imatrix is refused", "at byte"]);
+}
+
+/// The text that `llama-imatrix` was run on, and what it made of the default model exported as F32:
+/// `llama-imatrix -m model-f32.gguf -f imatrix.txt -o llama_imatrix.gguf -c 64 -b 64 -ub 64 -ctk f32 -ctv f32 -fa off`
+/// (with a cache of 16-bit numbers it is 2e-4 away from itself).
+const TEXT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/imatrix.txt");
+const LLAMA_IMATRIX: &[u8] = include_bytes!("../data/llama_imatrix.gguf");
+
+/// Measures on `source` with more arguments; exit code, stdout and stderr.
+fn measure(folder: &Folder, source: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    let output = folder.argument("ours.gguf");
+    let mut program = Command::cargo_bin("stride-convert").unwrap();
+    let fixed = ["imatrix", source, "-o", &output];
+    let done = program.args(fixed).args(more).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (done.status.code(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn what_is_measured_is_what_llama_imatrix_measures() {
+    let folder = Folder::new();
+    let checkpoint = folder.path().display().to_string();
+    let gguf = folder.argument("model.gguf");
+    let mut program = Command::cargo_bin("stride-convert").unwrap();
+    program.args(["export", &checkpoint, "-o", &gguf, "-t", "f32"]);
+    program.assert().success();
+    let reference = ImportanceMatrix::parse(LLAMA_IMATRIX, "llama").unwrap();
+    assert_eq!((reference.len(), reference.chunks), (14, 5));
+    for source in [&checkpoint, &gguf] {
+        let shown = ["--text", TEXT, "--context", "64", "--force"];
+        let (code, stdout, stderr) = measure(&folder, source, &shown);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert_says(
+            &stdout,
+            &["14 matrices", "320 tokens in 5 sequences of imatrix.txt"],
+        );
+        let ours = ImportanceMatrix::open(&folder.file("ours.gguf")).unwrap();
+        assert_eq!((ours.len(), ours.chunks), (14, 5));
+        assert_eq!(ours.dataset.as_deref(), Some("imatrix.txt"));
+        for (name, expected) in reference.iter() {
+            let got = ours.of(name).unwrap();
+            assert_eq!(got.len(), expected.len());
+            for (column, (got, expected)) in got.iter().zip(expected).enumerate() {
+                let error = (got - expected).abs() / expected;
+                assert!(error < 1e-5, "{name} {column}: {got} {expected}");
+            }
+        }
+    }
+    // It is what scales are searched under.
+    assert_eq!(export(&folder, &[]).0, Some(0));
+    let plain = std::fs::read(folder.file("out.gguf")).unwrap();
+    let ours = folder.argument("ours.gguf");
+    let (code, stderr) = export(&folder, &["--imatrix", &ours]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let weighed = std::fs::read(folder.file("out.gguf")).unwrap();
+    let weighed = GgufFile::parse(&weighed).unwrap();
+    let plain = GgufFile::parse(&plain).unwrap();
+    let name = "blk.1.ffn_down.weight";
+    let bytes = |file: &GgufFile<'_>| {
+        let tensor = file.tensors.iter().find(|tensor| tensor.name == name);
+        file.bytes(tensor.unwrap()).to_vec()
+    };
+    assert_ne!(bytes(&plain), bytes(&weighed));
+    let dataset = weighed.metadata.text("quantize.imatrix.dataset");
+    assert_eq!(dataset, Some("imatrix.txt"));
+}
+
+#[test]
+fn transitions_are_measured_whole_and_the_output_matrix_when_asked() {
+    let mut model = RandomModel::default();
+    model.config.tied = false;
+    let folder = Folder::of(&model);
+    let source = folder.path().display().to_string();
+    write_transitions(&folder.file("t.jsonl"));
+    let data = folder.argument("t.jsonl");
+    let (code, stdout, stderr) = measure(&folder, &source, &["--transitions", &data]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_says(&stdout, &["14 matrices", "of t.jsonl"]);
+    let first = ImportanceMatrix::open(&folder.file("ours.gguf")).unwrap();
+    // A file that stands there is not touched.
+    let (code, _, stderr) = measure(&folder, &source, &["--transitions", &data]);
+    assert_eq!(code, Some(1));
+    assert_says(&stderr, &["ours.gguf", "exists"]);
+    let all = ["--transitions", &data, "--process-output", "--force"];
+    assert_eq!(measure(&folder, &source, &all).0, Some(0));
+    let second = ImportanceMatrix::open(&folder.file("ours.gguf")).unwrap();
+    assert_eq!(second.len(), 15);
+    assert!(
+        second
+            .of("output.weight")
+            .is_some_and(|values| values.len() == 64)
+    );
+    for (name, values) in first.iter() {
+        assert_eq!(second.of(name), Some(values));
+    }
+    let (code, _, stderr) = measure(&folder, &source, &[]);
+    assert_eq!(code, Some(2));
+    assert_says(&stderr, &["--text", "--transitions"]);
 }

@@ -1,8 +1,9 @@
 //! A small checkpoint in a fresh folder, and ways to spoil it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stride_convert::Error;
 use stride_convert::export::{self, Options};
 use stride_convert::fixtures::RandomModel;
@@ -139,5 +140,40 @@ pub fn run(arguments: &[&str]) -> (i32, String, String) {
 pub fn assert_says(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "{text:?} does not say {part:?}");
+    }
+}
+
+/// Twelve transitions of every level.
+pub fn write_transitions(path: &Path) {
+    let mut file = std::fs::File::create(path).unwrap();
+    for step in 0..36 {
+        let (scene, observation) = (
+            "fridge 1, cabinet 1 to 4",
+            format!("You see an egg {step}."),
+        );
+        let (level, utterance) = [
+            ("high", "find an egg"),
+            ("low", "open fridge 1; False"),
+            ("progress", "no egg yet"),
+        ][step % 3];
+        let mut state = json!({
+            "level": level, "scene": scene, "observation": observation, "progress": "checked cabinet 1",
+        });
+        let more = match level {
+            "high" => {
+                json!({ "task": "heat an egg", "completed": { "items": ["find an egg"], "dropped": 0 } })
+            }
+            "low" => json!({ "subtask": "find an egg" }),
+            _ => json!({ "subtask": "find an egg", "action": "open fridge 1" }),
+        };
+        state
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let line = json!({
+            "game": "test", "subtask_index": 0, "step_index": step, "state": state, "utterance": utterance,
+            "reward": 0.0, "span": 1, "done": false, "next": null, "source": "expert", "end": "success",
+        });
+        writeln!(file, "{line}").unwrap();
     }
 }
