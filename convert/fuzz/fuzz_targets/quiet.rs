@@ -3,25 +3,29 @@
 //! `libfuzzer-sys` ends the program at every panic. The converter catches those of the crate `tokenizers` and refuses
 //! the file, so here only a panic that leaves the target ends the program.
 
+use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::panic::{catch_unwind, set_hook};
 
 thread_local! {
-    static LAST: RefCell<String> = const { RefCell::new(String::new()) };
+    static LAST: RefCell<Option<(String, Backtrace)>> = const { RefCell::new(None) };
 }
 
 /// Keeps what a panic says instead of ending the program.
 pub fn init() {
     set_hook(Box::new(|panic| {
-        let text = format!("{panic}\n{}", std::backtrace::Backtrace::capture());
-        LAST.with_borrow_mut(|last| *last = text);
+        // Names are looked up when the trace is printed: most panics are caught, and looking up takes milliseconds.
+        let trace = Backtrace::force_capture();
+        LAST.with_borrow_mut(|last| *last = Some((panic.to_string(), trace)));
     }));
 }
 
 /// Runs `target`; a panic that leaves it ends the program.
 pub fn run(target: fn(&[u8]), bytes: &[u8]) {
     if catch_unwind(|| target(bytes)).is_err() {
-        LAST.with_borrow(|last| eprintln!("{last}"));
+        if let Some((panic, trace)) = LAST.take() {
+            eprintln!("{panic}\n{trace}");
+        }
         std::process::abort();
     }
 }

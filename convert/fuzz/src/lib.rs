@@ -4,7 +4,9 @@
 //! A target panics where a reader does, where a promise of a reader is broken, and where it held more memory than
 //! `docs/convert.md` allows ("Hostile files").
 
+pub mod adapter;
 pub mod allocations;
 pub mod checkpoint;
 pub mod gguf;
+pub mod importance;
 pub mod seeds;

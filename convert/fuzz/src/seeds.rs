@@ -1,6 +1,9 @@
 //! The inputs that fuzzing starts from, made here and committed under `convert/fuzz/seeds`: small files of every kind, and
 //! the hostile ones of the tests of refusals.
 
+mod adapter;
+mod importance;
+
 use serde_json::{Value as Json, json};
 use stride_convert::fixtures::RandomModel;
 use stride_convert::gguf::{Array, GgufWriter, Metadata, TensorInfo, TensorType, Value};
@@ -21,6 +24,8 @@ pub fn all() -> Vec<Seed> {
     gguf_files(&mut seeds);
     gguf_refusals(&mut seeds);
     checkpoints(&mut seeds);
+    importance::all(&mut seeds);
+    adapter::all(&mut seeds);
     seeds
 }
 
@@ -126,6 +131,11 @@ fn small_model() -> (Metadata, Vec<Tensor>) {
 type Tensor = (&'static str, Vec<u64>, TensorType);
 
 fn gguf(metadata: &Metadata, tensors: &[Tensor]) -> Vec<u8> {
+    gguf_of(metadata, tensors, |at| at as u8)
+}
+
+/// A file whose tensors hold what `byte` gives for each place in a tensor.
+fn gguf_of(metadata: &Metadata, tensors: &[Tensor], byte: fn(usize) -> u8) -> Vec<u8> {
     let infos: Vec<TensorInfo> = tensors
         .iter()
         .map(|(name, shape, kind)| TensorInfo {
@@ -139,9 +149,8 @@ fn gguf(metadata: &Metadata, tensors: &[Tensor]) -> Vec<u8> {
     for info in &infos {
         let rows = info.shape[1..].iter().product();
         let bytes = info.kind.tensor_bytes(info.shape[0], rows);
-        let bytes: Vec<u8> = (0..bytes.expect("whole blocks"))
-            .map(|at| at as u8)
-            .collect();
+        let bytes = bytes.expect("whole blocks") as usize;
+        let bytes: Vec<u8> = (0..bytes).map(byte).collect();
         writer.write(&bytes).expect("into memory");
         writer.end_tensor().expect("as many as planned");
     }

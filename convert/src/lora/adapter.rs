@@ -46,8 +46,31 @@ impl Adapter {
         let parsed = LoraConfig::parse(&path, &bytes)?;
         let weights_path = folder.join(WEIGHTS_FILE);
         let weights = Weights::open(&weights_path)?;
+        let provenance = |file: &str, sha256| Provenance {
+            file: file.to_owned(),
+            sha256,
+        };
+        let mut adapter = Self::of(parsed, &weights_path, weights, base)?;
+        adapter.provenance = vec![
+            provenance(config::FILE, file::sha256(&bytes)),
+            provenance(WEIGHTS_FILE, file::sha256_of(&weights_path)?),
+        ];
+        Ok(adapter)
+    }
+
+    /// Matches `weights`, the content of `weights_path` (which is only named in errors), with the tensors of a base.
+    ///
+    /// # Errors
+    ///
+    /// When a tensor is missing, has another shape than the base and the rank make it, or has no place in this base.
+    pub fn of(
+        parsed: LoraConfig,
+        weights_path: &Path,
+        weights: Weights,
+        base: &[PlannedTensor],
+    ) -> Result<Self, SourceError> {
         let refuse = |name: &str, problem: String| SourceError::Field {
-            path: weights_path.clone(),
+            path: weights_path.to_owned(),
             field: format!("tensor {name:?}"),
             problem,
         };
@@ -94,17 +117,10 @@ impl Adapter {
                 "is absent: the adapter is empty".into(),
             ));
         }
-        let provenance = |file: &str, sha256| Provenance {
-            file: file.to_owned(),
-            sha256,
-        };
         Ok(Self {
             config: parsed,
             pairs,
-            provenance: vec![
-                provenance(config::FILE, file::sha256(&bytes)),
-                provenance(WEIGHTS_FILE, file::sha256_of(&weights_path)?),
-            ],
+            provenance: Vec::new(),
             weights,
         })
     }

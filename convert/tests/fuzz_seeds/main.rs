@@ -46,9 +46,19 @@ fn checkpoint_seeds_are_read_or_refused_within_the_bounds() {
 }
 
 #[test]
+fn importance_seeds_are_read_or_refused_within_the_bounds() {
+    replay("importance", fuzz::importance::run);
+}
+
+#[test]
+fn adapter_seeds_are_read_or_refused_within_the_bounds() {
+    replay("adapter", fuzz::adapter::run);
+}
+
+#[test]
 fn the_seeds_are_those_that_are_made() {
-    let mut committed = committed("gguf");
-    committed.extend(self::committed("checkpoint"));
+    let targets = ["gguf", "checkpoint", "importance", "adapter"];
+    let committed: BTreeMap<_, _> = targets.into_iter().flat_map(committed).collect();
     for (name, bytes) in fuzz::seeds::all() {
         assert!(
             committed.get(&name) == Some(&bytes),
