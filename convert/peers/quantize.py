@@ -21,6 +21,11 @@ import tempfile
 import time
 from pathlib import Path
 
+if {"-h", "--help"} & set(sys.argv[1:]):
+    # Without what only a comparison needs.
+    print(__doc__)
+    sys.exit(0)
+
 import numpy as np
 from gguf import GGUFReader
 from gguf.quants import dequantize
