@@ -80,6 +80,7 @@ impl CandlePolicy {
                 decoded_tokens: count(decoded),
                 generated_tokens: count(said.len() + usize::from(!capped)),
                 capped,
+                ..Cost::default()
             },
         })
     }

@@ -33,6 +33,8 @@ pub struct Cost {
     pub decoded_tokens: u32,
     /// Tokens of the utterance, its end marker included.
     pub generated_tokens: u32,
+    /// Of these, tokens that were guessed ahead and found right: they cost no decode call of their own.
+    pub accepted_tokens: u32,
     /// The utterance stopped at the level's token cap, not at an end marker.
     pub capped: bool,
 }

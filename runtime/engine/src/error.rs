@@ -114,6 +114,17 @@ pub enum EngineError {
         /// The context.
         context: u32,
     },
+    /// Too many calls wait for a slot.
+    #[error(
+        "{waiting} calls wait already; submit again when some are answered, or raise `waiting`"
+    )]
+    Busy {
+        /// Calls that wait.
+        waiting: usize,
+    },
+    /// The thread of a shared policy has ended.
+    #[error("the inference thread has ended; load the policy again")]
+    Gone,
     /// llama.cpp failed while decoding; the KV cache was emptied, so the next frame starts clean.
     #[error("llama.cpp failed to decode {tokens} tokens at position {position} (code {code})")]
     Decode {
@@ -127,6 +138,12 @@ pub enum EngineError {
     /// The model's logits are not numbers: damaged weights.
     #[error("the model produced no finite logit; its weights are damaged")]
     Logits,
+    /// A list of actions cannot be used.
+    #[error("list of actions: {problem}")]
+    Actions {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A verb template of the decoding constraint cannot be used.
     #[error("verb template `{template}`: {problem}")]
     Template {

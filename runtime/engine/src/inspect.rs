@@ -9,7 +9,7 @@ impl LlamaPolicy {
     /// The token ids of a frame, as the next call with it would feed them.
     pub fn frame_tokens(&mut self, frame: &StepFrame<'_>) -> Vec<i32> {
         let mut tokens = Vec::new();
-        self.vocabulary.push_frame(frame, &mut tokens);
+        self.writer.vocabulary.push_frame(frame, &mut tokens);
         tokens.into_iter().map(|token| token.0).collect()
     }
 
@@ -17,7 +17,7 @@ impl LlamaPolicy {
     #[must_use]
     pub fn text_tokens(&self, text: &str) -> Vec<i32> {
         let mut tokens = Vec::new();
-        self.vocabulary.push_text(text, &mut tokens);
+        self.writer.vocabulary.push_text(text, &mut tokens);
         tokens.into_iter().map(|token| token.0).collect()
     }
 
@@ -27,8 +27,8 @@ impl LlamaPolicy {
     /// As [`LlamaPolicy::answer`], except that no room is kept for the utterance.
     pub fn logits(&mut self, frame: &StepFrame<'_>) -> Result<Vec<f32>, EngineError> {
         let mut tokens = Vec::new();
-        self.vocabulary.push_frame(frame, &mut tokens);
-        self.check_room(frame.level(), tokens.len(), 0)?;
+        self.writer.vocabulary.push_frame(frame, &mut tokens);
+        self.writer.check_room(frame.level(), tokens.len(), 0)?;
         Ok(self.sequence.logits_after(&tokens)?.to_vec())
     }
 }

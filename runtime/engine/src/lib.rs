@@ -2,11 +2,15 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`batch`] | [`BatchPolicy`]: the calls of many agents in common decode calls; [`SharedPolicy`]: the same behind handles |
 //! | [`policy`] | [`LlamaPolicy`]: loads one GGUF policy and answers frames |
+//! | [`memory`] | [`estimate`]: what an engine will take, known before it is loaded |
 //! | `inspect` | token ids and logits of a frame, for comparisons |
 //! | [`options`] | [`EngineOptions`]: sizes, threads, caps, sampling, constraint |
 //! | [`constraint`] | decoding along verb templates filled with the names that stand in the frame |
 //! | [`error`] | [`EngineError`]: what can go wrong, with numbers |
+//! | `writing` | from a frame to an utterance, token by token: everything but the logits |
+//! | `lookup`, `drafted` | speculation: drafts looked up in earlier texts, decoded together, kept where they are right |
 //! | `vocabulary` | layout 1 as tokens: markers, text, and back |
 //! | `sequence` | the KV cache: only what is new in a frame is decoded |
 //! | `sampling` | greedy and seeded choice |
@@ -16,9 +20,13 @@
 //! silent until [`set_log_sink`] is called.
 #![deny(unsafe_code)]
 
+pub mod batch;
 pub mod constraint;
+mod drafted;
 pub mod error;
 mod inspect;
+mod lookup;
+pub mod memory;
 #[allow(unsafe_code, reason = "the one boundary to C++")]
 mod native;
 pub mod options;
@@ -26,9 +34,12 @@ pub mod policy;
 mod sampling;
 mod sequence;
 mod vocabulary;
+mod writing;
 
+pub use batch::{AgentPolicy, Answer, BatchOptions, BatchPolicy, Counts, SharedPolicy, Ticket};
 pub use constraint::ActionTemplates;
 pub use error::EngineError;
+pub use memory::{MemoryEstimate, estimate, estimate_batch};
 pub use native::{LogLevel, LogSink, set_log_sink};
 pub use options::{EngineOptions, KvType, PerLevel, Sampling};
 pub use policy::LlamaPolicy;

@@ -90,6 +90,9 @@ pub struct EngineOptions {
     pub utterance_caps: PerLevel<u32>,
     /// How tokens are chosen. Default greedy.
     pub sampling: Sampling,
+    /// Most tokens that are guessed ahead and decoded together (prompt-lookup speculation), at most 32; 0 decodes one
+    /// token after another. Only [`crate::LlamaPolicy`] guesses, and only when greedy. It changes no token.
+    pub draft_tokens: u32,
     /// Let llama.cpp copy weights into CPU-specific layouts (AMX, repacked Q4_0). Default off: the weights then stay
     /// memory-mapped, and the AMX layout, which crashes (llama.cpp#20824), is never chosen. Refused where AMX kernels
     /// are compiled in.
@@ -117,6 +120,7 @@ impl Default for EngineOptions {
                 progress: 150,
             },
             sampling: Sampling::default(),
+            draft_tokens: 0,
             repack_weights: false,
             constraint: None,
         }
@@ -126,6 +130,9 @@ impl Default for EngineOptions {
 impl EngineOptions {
     /// Most threads that make sense; llama.cpp's own limit.
     const MOST_THREADS: u32 = 512;
+
+    /// Most drafted tokens: behind the first wrong one all are wasted.
+    const MOST_DRAFTED: u32 = 32;
 
     /// Checks what can be checked without a model.
     ///
@@ -141,6 +148,18 @@ impl EngineOptions {
             return refuse(
                 "batch_tokens",
                 format!("{} is less than 3", self.batch_tokens),
+            );
+        }
+        if self.draft_tokens > Self::MOST_DRAFTED || self.draft_tokens + 2 > self.batch_tokens.get()
+        {
+            return refuse(
+                "draft_tokens",
+                format!(
+                    "{} is more than {} or does not fit a batch of {} with two tokens",
+                    self.draft_tokens,
+                    Self::MOST_DRAFTED,
+                    self.batch_tokens
+                ),
             );
         }
         for level in PolicyLevel::ALL {

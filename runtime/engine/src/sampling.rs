@@ -19,8 +19,16 @@ pub(crate) enum Choice {
     },
 }
 
+/// A token, and how clearly it was chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Picked {
+    pub(crate) token: Token,
+    /// How far the largest logit lies above the next of those that could be chosen; infinite when there was no other.
+    pub(crate) margin: f32,
+}
+
 /// The token of the largest logit; among equals, the lowest id.
-pub(crate) fn most_likely(logits: &[f32]) -> Result<Token, EngineError> {
+pub(crate) fn most_likely(logits: &[f32]) -> Result<Picked, EngineError> {
     Choice::Greedy.pick_without(logits, &[])
 }
 
@@ -45,7 +53,7 @@ impl Choice {
         &mut self,
         logits: &[f32],
         forbidden: &[Token],
-    ) -> Result<Token, EngineError> {
+    ) -> Result<Picked, EngineError> {
         let ids = 0..logits.len();
         if forbidden.is_empty() {
             return self.pick_from(logits, ids);
@@ -59,7 +67,7 @@ impl Choice {
         &mut self,
         logits: &[f32],
         allowed: &[Token],
-    ) -> Result<Token, EngineError> {
+    ) -> Result<Picked, EngineError> {
         let ids = allowed.iter().map(|token| token.0.unsigned_abs() as usize);
         self.pick_from(logits, ids)
     }
@@ -68,11 +76,11 @@ impl Choice {
         &mut self,
         logits: &[f32],
         ids: impl Iterator<Item = usize> + Clone,
-    ) -> Result<Token, EngineError> {
+    ) -> Result<Picked, EngineError> {
         let scored = ids
             .filter_map(|id| Some((id, *logits.get(id)?)))
             .filter(|(_, logit)| logit.is_finite());
-        let best = argmax(scored.clone()).ok_or(EngineError::Logits)?;
+        let (best, margin) = argmax(scored.clone()).ok_or(EngineError::Logits)?;
         let id = match self {
             Self::Greedy => best.0,
             Self::Random {
@@ -80,17 +88,28 @@ impl Choice {
                 generator,
             } => draw(scored, best, *temperature, generator),
         };
-        Ok(Token(i32::try_from(id).unwrap_or(i32::MAX)))
+        Ok(Picked {
+            token: Token(i32::try_from(id).unwrap_or(i32::MAX)),
+            margin,
+        })
     }
 }
 
-/// The largest logit; among equals the lowest id.
-fn argmax(scored: impl Iterator<Item = (usize, f32)>) -> Option<(usize, f32)> {
-    scored.reduce(|best, next| match next.1.total_cmp(&best.1) {
-        std::cmp::Ordering::Greater => next,
-        std::cmp::Ordering::Equal if next.0 < best.0 => next,
-        _ => best,
-    })
+/// The largest logit (among equals the lowest id), and how far it lies above the next.
+fn argmax(scored: impl Iterator<Item = (usize, f32)>) -> Option<((usize, f32), f32)> {
+    let mut best = None;
+    let mut second = f32::NEG_INFINITY;
+    for (id, logit) in scored {
+        match best {
+            None => best = Some((id, logit)),
+            Some((best_id, most)) if logit > most || (logit == most && id < best_id) => {
+                second = most;
+                best = Some((id, logit));
+            }
+            Some(_) => second = second.max(logit),
+        }
+    }
+    best.map(|best| (best, best.1 - second))
 }
 
 /// Draws from the softmax over `temperature`, computed in f64 against the best logit.
@@ -122,9 +141,12 @@ mod tests {
     fn greedy_takes_the_lowest_of_equals_and_skips_what_is_not_a_number() {
         let logits = [1.0, f32::NAN, 3.0, 3.0, f32::INFINITY];
         let mut greedy = Choice::Greedy;
-        assert_eq!(greedy.pick_without(&logits, &[]).unwrap(), Token(2));
+        let picked = greedy.pick_without(&logits, &[]).unwrap();
+        assert_eq!((picked.token, picked.margin), (Token(2), 0.0));
         let among = greedy.pick_among(&logits, &[Token(3), Token(0)]).unwrap();
-        assert_eq!(among, Token(3));
+        assert_eq!((among.token, among.margin), (Token(3), 2.0));
+        let only = greedy.pick_among(&logits, &[Token(0)]).unwrap();
+        assert_eq!((only.token, only.margin), (Token(0), f32::INFINITY));
         assert!(greedy.pick_without(&[f32::NAN], &[]).is_err());
         assert!(greedy.pick_among(&logits, &[Token(99)]).is_err());
     }
@@ -132,11 +154,12 @@ mod tests {
     #[test]
     fn the_best_token_is_chosen_among_any_set_that_holds_it() {
         let logits: Vec<f32> = (0..64u32).map(|i| ((i * 37) % 64) as f32).collect();
-        let best = Choice::Greedy.pick_without(&logits, &[]).unwrap();
+        let best = most_likely(&logits).unwrap().token;
         for width in 1..8 {
             let mut allowed: Vec<Token> = (0..64).step_by(width).map(Token).collect();
             allowed.push(best);
-            assert_eq!(Choice::Greedy.pick_among(&logits, &allowed).unwrap(), best);
+            let picked = Choice::Greedy.pick_among(&logits, &allowed).unwrap();
+            assert_eq!(picked.token, best);
         }
     }
 
@@ -148,7 +171,7 @@ mod tests {
         };
         let draw = |call| {
             let mut choice = Choice::for_call(sampling, PolicyLevel::Low, call);
-            choice.pick_without(&[0.0, 0.5], &[]).unwrap().0
+            choice.pick_without(&[0.0, 0.5], &[]).unwrap().token.0
         };
         let drawn: Vec<i32> = (0..4000).map(draw).collect();
         assert_eq!(drawn, (0..4000).map(draw).collect::<Vec<_>>());

@@ -1,7 +1,7 @@
 //! The KV cache as a function of tokens: ask for the logits behind a token list, and only what is new is decoded.
 
 use crate::error::EngineError;
-use crate::native::{Context, Token};
+use crate::native::{Context, Rows, Token};
 
 /// One sequence of a context, which remembers the tokens that its KV cache holds.
 ///
@@ -11,14 +11,19 @@ use crate::native::{Context, Token};
 pub(crate) struct Sequence {
     context: Context,
     held: Vec<Token>,
+    rows: Rows,
+    /// The first row of the last drafted batch whose logits were asked for.
+    first_output: usize,
 }
 
 impl Sequence {
     /// An empty sequence.
     pub(crate) fn new(context: Context) -> Self {
         Self {
+            rows: Rows::new(context.batch(), 1),
             context,
             held: Vec::new(),
+            first_output: 0,
         }
     }
 
@@ -27,13 +32,7 @@ impl Sequence {
     /// # Errors
     /// When llama.cpp fails. The cache is then empty, and the next call starts clean.
     pub(crate) fn logits_after(&mut self, tokens: &[Token]) -> Result<&[f32], EngineError> {
-        let mut kept = self.reusable(tokens);
-        if kept < self.held.len() && !self.context.truncate(kept) {
-            // Recurrent memories can only be emptied; everything is then decoded again.
-            self.forget();
-            kept = 0;
-        }
-        self.held.truncate(kept);
+        let kept = self.cut(tokens);
         let new = &tokens[kept..];
         if let Err(error) = self.context.decode(new, kept) {
             self.forget();
@@ -43,24 +42,102 @@ impl Sequence {
         self.context.logits().ok_or(EngineError::Logits)
     }
 
-    /// How many of these tokens need not be decoded.
+    /// Decodes what is new in `tokens`, and `draft` behind it: as much of it as fits one batch with the last of the tokens.
     ///
-    /// When the cache holds another list, at least two tokens are decoded, though one would do: llama.cpp computes a
-    /// single token with other kernels than several, whose sums differ in the last bits. So a frame is always decoded
-    /// by the kernels for several, and its logits do not depend on what was in the cache.
-    pub(crate) fn reusable(&self, tokens: &[Token]) -> usize {
-        let shared = common_prefix(&self.held, tokens);
-        if shared == self.held.len() && shared < tokens.len() {
-            shared
+    /// # Errors
+    /// As [`Sequence::logits_after`].
+    pub(crate) fn decode_drafted(
+        &mut self,
+        tokens: &[Token],
+        draft: &[Token],
+    ) -> Result<(), EngineError> {
+        let kept = self.cut(tokens);
+        let new = &tokens[kept..];
+        // A long frame is decoded in batches; its draft, if any, comes with the last.
+        let ahead = new.len().saturating_sub(self.context.batch() - draft.len());
+        let ahead = if ahead == 1 {
+            2.min(new.len() - 1)
         } else {
-            shared.min(tokens.len().saturating_sub(2))
+            ahead
+        };
+        if let Err(error) = self.decode_rows(&new[..ahead], &new[ahead..], draft, kept) {
+            self.forget();
+            return Err(error);
         }
+        self.held.extend_from_slice(new);
+        self.held.extend_from_slice(draft);
+        Ok(())
+    }
+
+    fn decode_rows(
+        &mut self,
+        ahead: &[Token],
+        new: &[Token],
+        draft: &[Token],
+        kept: usize,
+    ) -> Result<(), EngineError> {
+        self.context.decode(ahead, kept)?;
+        let start = kept + ahead.len();
+        self.rows.clear();
+        self.first_output = new.len() - 1;
+        for (nth, token) in new.iter().chain(draft).enumerate() {
+            let output = nth >= self.first_output;
+            self.rows.push(0, start + nth, *token, output);
+        }
+        self.context.decode_rows(&mut self.rows)
+    }
+
+    /// The logits behind the tokens of [`Sequence::decode_drafted`] and so many of its draft.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub(crate) fn drafted_logits(&mut self, right: usize) -> Result<&[f32], EngineError> {
+        let row = self.first_output + right;
+        self.context.logits_of_row(row).ok_or(EngineError::Logits)
+    }
+
+    /// Forgets what is held beyond so many tokens.
+    pub(crate) fn keep(&mut self, len: usize) {
+        if len < self.held.len() {
+            if self.context.truncate(0, len) {
+                self.held.truncate(len);
+            } else {
+                self.forget();
+            }
+        }
+    }
+
+    /// Cuts the cache to what `tokens` can use of it, and returns how much that is.
+    fn cut(&mut self, tokens: &[Token]) -> usize {
+        let kept = self.reusable(tokens);
+        self.keep(kept);
+        // Recurrent memories can only be emptied; everything is then decoded again.
+        kept.min(self.held.len())
+    }
+
+    /// How many of these tokens need not be decoded.
+    pub(crate) fn reusable(&self, tokens: &[Token]) -> usize {
+        reusable(&self.held, tokens)
     }
 
     /// Empties the cache.
     pub(crate) fn forget(&mut self) {
-        self.context.truncate(0);
+        self.context.truncate(0, 0);
         self.held.clear();
+    }
+}
+
+/// How many of `tokens` need not be decoded when the cache holds `held`.
+///
+/// When the cache holds another list, at least two tokens are decoded, though one would do: llama.cpp computes a single
+/// token with other kernels than several, whose sums differ in the last bits. So a frame is always decoded by the kernels
+/// for several, and its logits do not depend on what was in the cache.
+pub(crate) fn reusable(held: &[Token], tokens: &[Token]) -> usize {
+    let shared = common_prefix(held, tokens);
+    if shared == held.len() && shared < tokens.len() {
+        shared
+    } else {
+        shared.min(tokens.len().saturating_sub(2))
     }
 }
 
@@ -83,13 +160,16 @@ mod tests {
         let params = ModelParams {
             gpu_layers: 0,
             repack_weights: false,
+            simulate: false,
         };
         let model = Model::load(Backend::get().unwrap(), path, params).unwrap();
         let model = Arc::new(model);
         let context = Context::new(
             Arc::clone(&model),
             ContextParams {
+                sequences: NonZeroU32::MIN,
                 tokens: 512,
+                outputs: NonZeroU32::MIN,
                 batch: NonZeroU32::new(64).unwrap(),
                 threads: NonZeroU32::MIN,
                 kv_type: KvType::F16,

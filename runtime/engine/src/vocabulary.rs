@@ -85,12 +85,11 @@ impl Vocabulary {
 
     /// Where the last word of `tokens` starts, a word of `length` bytes; at most the place of the last token.
     pub(crate) fn word_start(&self, tokens: &[Token], length: usize) -> usize {
-        let vocabulary = self.model.vocabulary();
         let mut bytes = Vec::new();
         let mut covered = 0;
         for (at, token) in tokens.iter().enumerate().rev() {
             bytes.clear();
-            vocabulary.token_to_piece_into(*token, &mut bytes, true, None);
+            self.push_piece(*token, &mut bytes);
             covered += bytes.len();
             if covered >= length {
                 return at;
@@ -99,16 +98,11 @@ impl Vocabulary {
         0
     }
 
-    /// The text of an utterance: its leading space is removed, bytes that are not UTF-8 become U+FFFD. A marker that
-    /// the model said where text belongs is written out, so that it is seen.
-    pub(crate) fn text(&self, tokens: &[Token]) -> String {
+    /// Appends the text of one token. A marker that the model said where text belongs is written out, so that it is
+    /// seen.
+    pub(crate) fn push_piece(&self, token: Token, bytes: &mut Vec<u8>) {
         let vocabulary = self.model.vocabulary();
-        let mut bytes = Vec::with_capacity(tokens.len() * 8);
-        for token in tokens {
-            vocabulary.token_to_piece_into(*token, &mut bytes, true, None);
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        text.strip_prefix(' ').unwrap_or(&text).to_owned()
+        vocabulary.token_to_piece_into(token, bytes, true, None);
     }
 }
 

@@ -68,7 +68,7 @@ impl Policy for Walker {
                 prompt_tokens: 10,
                 decoded_tokens: 5,
                 generated_tokens: 1,
-                capped: false,
+                ..Cost::default()
             },
         })
     }

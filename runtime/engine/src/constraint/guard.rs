@@ -21,11 +21,10 @@ struct Digits {
     digits: String,
 }
 
-/// The guard of one vocabulary, and the names of the frame at hand.
+/// The guard of one vocabulary. The names are those of a frame, which [`NameGuard::names`] reads.
 #[derive(Debug)]
 pub(crate) struct NameGuard {
     digits: Vec<Digits>,
-    names: NameList,
 }
 
 impl NameGuard {
@@ -43,45 +42,55 @@ impl NameGuard {
                 })
             })
             .collect();
-        Self {
-            digits,
-            names: NameList::default(),
-        }
+        Self { digits }
     }
 
-    /// Reads the names of a frame.
-    pub(crate) fn open(&mut self, frame: &StepFrame<'_>) {
-        self.names = NameList::default();
-        frame.segments(|segment| names::collect(segment.text, &mut self.names));
+    /// The names of a frame.
+    pub(crate) fn names(frame: &StepFrame<'_>) -> NameList {
+        let mut names = NameList::default();
+        frame.segments(|segment| names::collect(segment.text, &mut names));
+        names
     }
 
     /// The tokens that may not follow `text`, appended to `forbidden`.
-    pub(crate) fn forbid(&self, text: &str, forbidden: &mut Vec<Token>) {
+    pub(crate) fn forbid(&self, names: &NameList, text: &str, forbidden: &mut Vec<Token>) {
         let Some((kind, begun)) = expected(text) else {
             return;
         };
-        let numbers = self.names.numbers(kind);
+        let numbers = names.numbers(kind);
         forbidden.extend(
             self.digits
                 .iter()
                 // A number that has begun goes on without a space; one that has not begins with one.
                 .filter(|d| d.starts == begun.is_empty())
-                .filter(|d| {
-                    let so_far = format!("{begun}{}", d.digits);
-                    !numbers.iter().any(|n| n.to_string().starts_with(&so_far))
-                })
+                .filter(|d| !numbers.iter().any(|n| begins_with(*n, begun, &d.digits)))
                 .map(|d| d.token),
         );
     }
-}
 
-impl NameGuard {
     /// The kind at the end of `text` when the frame names none of it.
-    pub(crate) fn unnamed<'t>(&self, text: &'t str) -> Option<&'t str> {
+    pub(crate) fn unnamed<'t>(names: &NameList, text: &'t str) -> Option<&'t str> {
         let (kind, begun) = expected(text)?;
-        let unnamed = begun.is_empty() && self.names.numbers(kind).is_empty();
+        let unnamed = begun.is_empty() && names.numbers(kind).is_empty();
         (unnamed && text.ends_with(kind)).then_some(kind)
     }
+}
+
+/// Whether the digits of `number` begin with `begun` and then `more`.
+fn begins_with(number: u32, begun: &str, more: &str) -> bool {
+    let mut digits = [0_u8; 10];
+    let mut rest = number;
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let behind = digits[at..].strip_prefix(begun.as_bytes());
+    behind.is_some_and(|behind| behind.starts_with(more.as_bytes()))
 }
 
 /// The kind whose number comes next, and its digits so far; `None` where no name is being written.
@@ -125,24 +134,24 @@ mod tests {
     use super::*;
 
     /// Numbers 1 to 12 behind a space (tokens 1 to 12), and the bare digits 0 to 9 (tokens 100 to 109).
-    fn guard(names: &str) -> NameGuard {
+    fn guard(names: &str) -> (NameGuard, NameList) {
         let digits = |token, starts, number: i32| Digits {
             token: Token(token),
             starts,
             digits: number.to_string(),
         };
-        NameGuard {
+        let guard = NameGuard {
             digits: (1..=12)
                 .map(|n| digits(n, true, n))
                 .chain((0..=9).map(|n| digits(100 + n, false, n)))
                 .collect(),
-            names: names.parse().unwrap(),
-        }
+        };
+        (guard, names.parse().unwrap())
     }
 
-    fn allowed(guard: &NameGuard, text: &str) -> Vec<i32> {
+    fn allowed((guard, names): &(NameGuard, NameList), text: &str) -> Vec<i32> {
         let mut forbidden = Vec::new();
-        guard.forbid(text, &mut forbidden);
+        guard.forbid(names, text, &mut forbidden);
         let numbers = guard.digits.iter().map(|d| d.token);
         numbers
             .filter(|token| !forbidden.contains(token))
@@ -163,15 +172,31 @@ mod tests {
         let going_on: Vec<i32> = spaced.iter().copied().chain([100, 101, 102]).collect();
         assert_eq!(allowed(&guard, "At drawer 1"), going_on);
         assert_eq!(allowed(&guard, "drawer 1 to"), with_bare(&spaced));
-        assert_eq!(allowed(&guard, "ready.").len(), guard.digits.len());
+        assert_eq!(allowed(&guard, "ready.").len(), guard.0.digits.len());
     }
 
     #[test]
     fn kinds_without_a_name_are_known() {
-        let guard = guard("cd 2");
-        assert_eq!(guard.unnamed("At desk 1, cup"), Some("cup"));
-        assert_eq!(guard.unnamed("At desk 1, cd"), None);
-        assert_eq!(guard.unnamed("At desk 1"), None);
+        let (_, names) = guard("cd 2");
+        assert_eq!(NameGuard::unnamed(&names, "At desk 1, cup"), Some("cup"));
+        assert_eq!(NameGuard::unnamed(&names, "At desk 1, cd"), None);
+        assert_eq!(NameGuard::unnamed(&names, "At desk 1"), None);
+    }
+
+    #[test]
+    fn digits_begin_numbers_as_their_texts_do() {
+        for number in 0..1300_u32 {
+            for more in ["0", "1", "12", "00", "129", "1299", "5"] {
+                for begun in ["", "1", "12", "9"] {
+                    let expected = number.to_string().starts_with(&format!("{begun}{more}"));
+                    assert_eq!(
+                        begins_with(number, begun, more),
+                        expected,
+                        "{number} {begun} {more}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -28,4 +28,4 @@ mod walk;
 pub use self::templates::ActionTemplates;
 
 pub(crate) use self::guard::NameGuard;
-pub(crate) use self::walk::Constraint;
+pub(crate) use self::walk::{Constraint, Walk};

@@ -57,6 +57,13 @@ impl Default for ActionTemplates {
 }
 
 impl ActionTemplates {
+    /// No templates: for those who list actions only.
+    pub(crate) const fn none() -> Self {
+        Self {
+            templates: Vec::new(),
+        }
+    }
+
     /// Reads templates: words of letters, digits and hyphens, and the slots `{receptacle}`, `{object}`, `{any}`,
     /// separated by spaces. At least one template must have no slot, so that every frame allows something.
     ///

@@ -27,6 +27,16 @@ static SINK: RwLock<Option<LogSink>> = RwLock::new(None);
 thread_local! {
     /// llama.cpp returns null and logs the reason, on the calling thread.
     static LAST_ERROR: RefCell<String> = const { RefCell::new(String::new()) };
+    /// Lines of level info, while somebody on this thread listens.
+    static HEARD: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs `call` and returns its result with the lines of level info that llama.cpp logged on this thread meanwhile: some
+/// sizes it tells in no other way.
+pub(super) fn listening<T>(call: impl FnOnce() -> T) -> (T, String) {
+    HEARD.set(Some(String::new()));
+    let result = call();
+    (result, HEARD.take().unwrap_or_default())
 }
 
 /// Sends the native log lines of the whole process to `sink`; `None` silences them, which is the default.
@@ -59,6 +69,9 @@ pub(super) fn with_reason<T>(call: impl FnOnce() -> T) -> (T, String) {
 /// Keeps error messages short when a hostile file makes llama.cpp print pages.
 const LONGEST_REASON: usize = 500;
 
+/// Bounds what a hostile file can make [`listening`] keep.
+const MOST_HEARD: usize = 1 << 20;
+
 unsafe extern "C" fn receive(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
     if text.is_null() {
         return;
@@ -77,6 +90,15 @@ unsafe extern "C" fn receive(level: sys::ggml_log_level, text: *const c_char, _:
             if kept.len() + text.len() <= LONGEST_REASON {
                 kept.push_str(text.trim_end());
                 kept.push_str("; ");
+            }
+        });
+    }
+    if level == LogLevel::Info {
+        HEARD.with_borrow_mut(|heard| {
+            if let Some(heard) = heard
+                && heard.len() + text.len() <= MOST_HEARD
+            {
+                heard.push_str(&text);
             }
         });
     }

@@ -9,12 +9,14 @@ mod backend;
 mod context;
 mod log;
 mod model;
+mod rows;
 mod threads;
 
 pub use self::log::{LogLevel, LogSink, set_log_sink};
 
 pub(crate) use self::backend::Backend;
-pub(crate) use self::context::{Context, ContextParams};
+pub(crate) use self::context::{Context, ContextParams, next_batch};
 pub(crate) use self::model::{Model, ModelParams};
+pub(crate) use self::rows::Rows;
 
 pub(crate) use llama_cpp_2::token::LlamaToken as Token;

@@ -19,6 +19,8 @@ pub(crate) struct ModelParams {
     pub(crate) gpu_layers: u32,
     /// llama.cpp's `use_extra_bufts`.
     pub(crate) repack_weights: bool,
+    /// Read no weights and allocate nothing: contexts of such a model only tell what they would take.
+    pub(crate) simulate: bool,
 }
 
 /// Weights (memory-mapped) and vocabulary. Immutable, shared by contexts.
@@ -54,7 +56,12 @@ impl Model {
         // SAFETY: pure function that fills a plain struct.
         let mut native = unsafe { sys::llama_model_default_params() };
         native.n_gpu_layers = i32::try_from(params.gpu_layers).unwrap_or(i32::MAX);
-        native.load_mode = sys::LLAMA_LOAD_MODE_MMAP;
+        native.load_mode = if params.simulate {
+            sys::LLAMA_LOAD_MODE_NONE
+        } else {
+            sys::LLAMA_LOAD_MODE_MMAP
+        };
+        native.no_alloc = params.simulate;
         native.use_extra_bufts = params.repack_weights;
         // SAFETY: the backend is initialised (proof above), `name` is NUL-terminated and every pointer of `native` is
         // null, as the defaults have it.
@@ -85,6 +92,11 @@ impl Model {
     /// Tokens of context the model was trained with.
     pub(crate) fn context_trained(&self) -> u32 {
         self.model.n_ctx_train()
+    }
+
+    /// Bytes of the weights.
+    pub(crate) fn weight_bytes(&self) -> u64 {
+        self.model.size()
     }
 
     /// The vocabulary.

@@ -1,17 +1,22 @@
 //! A random policy, and frames as an agent would make them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use stride_agent::agent::Limits;
+use stride_agent::event::Silent;
+use stride_agent::policy::{Policy, PolicyError, Utterance};
 use stride_agent::transition::FrameText;
 use stride_convert::export;
 use stride_convert::fixtures::RandomModel;
 use stride_convert::quantize::Recipe;
 use stride_convert::source::Checkpoint;
 use stride_engine::{EngineOptions, KvType, LlamaPolicy, PerLevel};
+use stride_environments::household::HouseholdEnvironment;
+use stride_firmware_config::frame::StepFrame;
 use stride_firmware_config::state::Completed;
 use tempfile::TempDir;
 use tokenizers::Tokenizer;
@@ -42,7 +47,7 @@ fn directory() -> &'static Path {
 }
 
 /// A policy with random weights in F32.
-pub fn policy_file() -> std::path::PathBuf {
+pub fn policy_file() -> PathBuf {
     directory().join("policy.gguf")
 }
 
@@ -114,4 +119,58 @@ pub fn episode(seed: u64, steps: usize) -> Vec<FrameText> {
         });
     }
     frames
+}
+
+/// The shipped policy for household worlds.
+pub fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/stride-household-q8_0.gguf")
+}
+
+/// One call of an agent, and what the policy said.
+pub struct Asked {
+    pub frame: FrameText,
+    pub said: String,
+}
+
+struct Kept<'a, P> {
+    policy: &'a mut P,
+    calls: Vec<Asked>,
+}
+
+impl<P: Policy> Policy for Kept<'_, P> {
+    fn utter(&mut self, frame: &StepFrame<'_>) -> Result<Utterance, PolicyError> {
+        let said = self.policy.utter(frame)?;
+        self.calls.push(Asked {
+            frame: FrameText::from(frame),
+            said: said.text.clone(),
+        });
+        Ok(said)
+    }
+}
+
+/// Games from this seed on, a hundred at most.
+pub fn household(agent: u64) -> impl Iterator<Item = HouseholdEnvironment> {
+    (agent * 100..(agent + 1) * 100).map(HouseholdEnvironment::new)
+}
+
+/// The calls of one agent that plays real games until it has acted so often.
+pub fn play<P: Policy>(
+    policy: &mut P,
+    games: &mut impl Iterator<Item = HouseholdEnvironment>,
+    steps: u32,
+) -> Vec<Asked> {
+    let mut kept = Kept {
+        policy,
+        calls: Vec::new(),
+    };
+    let mut acted = 0;
+    while acted < steps {
+        let most = (steps - acted).min(50);
+        let mut game = games.next().unwrap();
+        let limits = Limits::default();
+        let (report, _) =
+            stride_agent::episode::play(&mut game, &mut kept, &limits, most, &mut Silent).unwrap();
+        acted += report.steps;
+    }
+    kept.calls
 }

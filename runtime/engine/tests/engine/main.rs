@@ -4,8 +4,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod batch;
 mod constraint;
 mod loading;
+mod memory;
 mod prefix;
 mod sampling;
 mod tokens;
