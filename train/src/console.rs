@@ -124,3 +124,14 @@ fn number(value: Option<f64>) -> String {
 fn percent(value: Option<f64>) -> String {
     value.map_or_else(|| "-".into(), |value| format!("{:.1} %", 100.0 * value))
 }
+
+/// A bar with the time that is left.
+pub fn progress_bar(message: &'static str, length: u64) -> ProgressBar {
+    let bar = ProgressBar::new(length).with_message(message);
+    if let Ok(style) =
+        ProgressStyle::with_template("{msg} {pos}/{len} [{elapsed}<{eta}] {wide_bar}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}

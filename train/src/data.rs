@@ -27,13 +27,7 @@ pub struct DataFile {
 /// When the file cannot be read, or a line is not a transition (the error names file and line).
 pub fn read_for_cloning(path: &Path) -> Result<(DataFile, Vec<Transition>)> {
     let mut transitions = Vec::new();
-    let sha256 = for_each_line(path, |line, text| {
-        let mut transition: Transition =
-            serde_json::from_str(text).map_err(|source| TrainError::BadTransition {
-                path: path.to_owned(),
-                line,
-                source,
-            })?;
+    let sha256 = for_each(path, |mut transition| {
         transition.next = None;
         transitions.push(transition);
         Ok(())
@@ -44,6 +38,22 @@ pub fn read_for_cloning(path: &Path) -> Result<(DataFile, Vec<Transition>)> {
         transitions: transitions.len(),
     };
     Ok((file, transitions))
+}
+
+/// Calls `visit` with every transition of a file, one after the other; returns the SHA-256 of the file.
+///
+/// # Errors
+/// When the file cannot be read, a line is not a transition (the error names file and line), or `visit` fails.
+pub fn for_each(path: &Path, mut visit: impl FnMut(Transition) -> Result<()>) -> Result<String> {
+    for_each_line(path, |line, text| {
+        visit(
+            serde_json::from_str(text).map_err(|source| TrainError::BadTransition {
+                path: path.to_owned(),
+                line,
+                source,
+            })?,
+        )
+    })
 }
 
 /// Calls `visit` with the number (from 1) and text of every line that is not blank; returns the SHA-256 of the file.

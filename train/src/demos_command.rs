@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use stride_environments::alfworld::{Collection, Split};
 use stride_environments::scienceworld::{self, EpisodeId, Task};
 use stride_train::demonstrate::{self, DemoOptions, DemoReport, Games};
@@ -172,7 +171,7 @@ fn scienceworld(args: &ScienceWorldArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("creating {}", args.out.display()))?;
     let stop = crate::stop_on_signal()?;
     let episodes = Episodes::new(ids, settings, args.variants, args.balance);
-    let bar = progress_bar("scienceworld", episodes.len());
+    let bar = crate::console::progress_bar("scienceworld", episodes.len() as u64);
     let what = format!(
         "scienceworld {:?} {} variants, at least {} episodes a task",
         args.tasks, args.variants, args.balance
@@ -185,16 +184,6 @@ fn scienceworld(args: &ScienceWorldArgs) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     show("scienceworld", &report);
     finish(&args.out, vec![("scienceworld", report)])
-}
-
-fn progress_bar(message: &'static str, games: usize) -> ProgressBar {
-    let bar = ProgressBar::new(games as u64).with_message(message);
-    if let Ok(style) =
-        ProgressStyle::with_template("{msg} {pos}/{len} [{elapsed}<{eta}] {wide_bar}")
-    {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// Writes the reports and says how the program ends.
@@ -242,7 +231,7 @@ fn household_worlds(args: &DemosArgs) -> anyhow::Result<ExitCode> {
     for (world, games, noisy) in &jobs {
         let file = out.join(format!("{world}.jsonl.zst"));
         let options = args.playing.options(*noisy, ErrorRates::default(), file)?;
-        let bar = progress_bar(world, games.len());
+        let bar = crate::console::progress_bar(world, games.len() as u64);
         let report = demonstrate::run(games, &expert, &options, &stop, &mut |done| {
             bar.set_position(done as u64);
         })?;

@@ -65,6 +65,14 @@ pub enum TrainError {
     /// Demonstrations could not be made.
     #[error("demonstrations: {0}")]
     Demos(#[source] crate::demos::DemoError),
+    /// The program that plays for the collection failed.
+    #[error("{}: {reason}", program.display())]
+    Player {
+        /// The program.
+        program: PathBuf,
+        /// What happened.
+        reason: String,
+    },
     /// A tensor operation failed.
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),

@@ -5,6 +5,7 @@
 //! | [`expert`] | the expert of the household worlds: a function of the frame, at every level |
 //! | [`scienceworld`] | the expert of ScienceWorld |
 //! | [`demos`], [`demonstrate`] | demonstrations: episodes as transitions, one by one and the whole job |
+//! | [`collect`], [`relabel`] | what a policy does in training games, and what the expert would have said there |
 //! | [`recall`] | exercises in looking names up |
 //! | [`success`] | games won by a policy in training, on held-out training games |
 //! | [`data`] | transition files, the held-out split |
@@ -22,6 +23,7 @@
 pub mod augment;
 pub mod bc;
 pub mod checkpoint;
+pub mod collect;
 pub mod data;
 pub mod demonstrate;
 pub mod demos;
@@ -34,6 +36,7 @@ pub mod optimizer;
 pub mod parallel;
 pub mod policy;
 pub mod recall;
+pub mod relabel;
 pub mod scienceworld;
 pub mod success;
 #[cfg(test)]

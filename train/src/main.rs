@@ -1,5 +1,6 @@
 //! `stride-train`: trains a vocabulary and a policy from transition files, and exports checkpoints.
 
+mod collect_command;
 mod console;
 mod demos_command;
 
@@ -12,6 +13,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use console::Console;
 use stride_agent::policy::Policy;
+use stride_agent::transition::Transition;
 use stride_environments::alfworld::{Collection, Split};
 use stride_train::bc::config::BcConfig;
 use stride_train::bc::run::{self, Ending, PlayGames, RunHooks, RunOptions};
@@ -41,8 +43,17 @@ enum Command {
     /// Each game is played once as the expert plays it and --noisy times with errors on purpose; every frame is labelled
     /// by the expert. Only training games are touched.
     Demos(Box<demos_command::DemosArgs>),
+    /// Let a policy play training games and write what it did as transitions.
+    ///
+    /// It is played by stride-eval, that is by llama.cpp, on all cores. A stopped job goes on where it was when the same
+    /// command is given again.
+    Collect(Box<collect_command::CollectArgs>),
+    /// Ask the expert what it would have said in recorded states (DAgger).
+    Relabel(collect_command::RelabelArgs),
     /// Make recall exercises from the scenes and names of transition files.
     Recall(RecallArgs),
+    /// Make drills from ScienceWorld demonstrations: decisions that these hold too few of.
+    Drills(DrillsArgs),
     /// Train a byte-level BPE vocabulary on the texts of transition files.
     Tokenizer(TokenizerArgs),
     /// Behaviour cloning of the three levels.
@@ -73,6 +84,22 @@ struct RecallArgs {
     world: RecallWorld,
     /// Exercises to make.
     #[arg(long, default_value_t = 60_000)]
+    count: usize,
+    /// Seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where to write them (JSON Lines; compressed when the name ends in .zst).
+    #[arg(short, long)]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct DrillsArgs {
+    /// Transition files (JSON Lines, plain or .zst) of ScienceWorld demonstrations.
+    #[arg(long, required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// Drills to make, within the few that share an observation.
+    #[arg(long, default_value_t = 120_000)]
     count: usize,
     /// Seed.
     #[arg(long, default_value_t = 0)]
@@ -170,18 +197,33 @@ fn main() -> anyhow::Result<ExitCode> {
     unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     match Cli::parse().command {
         Command::Demos(args) => demos_command::run(*args),
+        Command::Collect(args) => collect_command::collect(*args),
+        Command::Relabel(args) => collect_command::relabel(args),
         Command::Recall(args) => make_exercises(&args),
+        Command::Drills(args) => make_drills(&args),
         Command::Tokenizer(args) => train_tokenizer(&args),
         Command::Bc(args) => behaviour_cloning(*args),
         Command::Export(args) => export(&args),
     }
 }
 
-fn make_exercises(args: &RecallArgs) -> anyhow::Result<ExitCode> {
+fn make_drills(args: &DrillsArgs) -> anyhow::Result<ExitCode> {
+    let made = scienceworld::drills::drills(&read_all(&args.data)?, args.count, args.seed)?;
+    demonstrate::write(&made, &args.out)?;
+    println!("{} drills in {}", made.len(), args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Transition>> {
     let mut transitions = Vec::new();
-    for path in &args.data {
+    for path in paths {
         transitions.extend(data::read_for_cloning(path)?.1);
     }
+    Ok(transitions)
+}
+
+fn make_exercises(args: &RecallArgs) -> anyhow::Result<ExitCode> {
+    let transitions = read_all(&args.data)?;
     let made = match args.world {
         RecallWorld::Household => recall::exercises(&transitions, args.count, args.seed)?,
         RecallWorld::Scienceworld => {
@@ -194,10 +236,7 @@ fn make_exercises(args: &RecallArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn train_tokenizer(args: &TokenizerArgs) -> anyhow::Result<ExitCode> {
-    let mut transitions = Vec::new();
-    for path in &args.data {
-        transitions.extend(data::read_for_cloning(path)?.1);
-    }
+    let mut transitions = read_all(&args.data)?;
     transitions.retain(|transition| !data::is_held_out(&transition.game, args.held_out));
     let trained = FrameTokenizer::new(tokenizer::train(&transitions, args.vocab_size)?)?;
     std::fs::write(&args.out, trained.to_json()?)

@@ -8,6 +8,7 @@
 //! | [`replay`] | `stride-eval replay`: recorded games of the official engine, played again |
 //! | [`bench_world`] | `stride-eval bench-world`: load and step times of a world |
 //! | [`policy`] | GGUF policies: the only module that knows the engine |
+//! | [`temperature`] | sampling temperatures as a command line writes them |
 //! | [`profile`] | device profiles, to play under a board's limits |
 //! | [`record`], [`output`] | transition files; JSON and HTML reports |
 //! | [`episode`] | one measured episode |
@@ -38,6 +39,7 @@ pub mod statistics;
 pub mod stop;
 pub mod style;
 pub mod table;
+pub mod temperature;
 #[cfg(test)]
 mod testing;
 pub mod trace;

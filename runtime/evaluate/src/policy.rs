@@ -6,11 +6,12 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use stride_engine::{ActionTemplates, EngineOptions, KvType, LlamaPolicy, PerLevel, Sampling};
+use stride_engine::{ActionTemplates, EngineOptions, KvType, LlamaPolicy, Sampling};
 use stride_firmware_config::profile::{self, DeviceProfile};
 
 use crate::error::EvalError;
 use crate::run::report::PolicyFile;
+use crate::temperature::Temperatures;
 
 /// Which policy is evaluated, and how it is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,8 +25,8 @@ pub struct PolicyOptions {
     pub profile: Option<Box<DeviceProfile>>,
     /// Decode low-level utterances along verb templates filled with names of the frame.
     pub constrain: bool,
-    /// Sampling temperature of all levels; 0 is greedy.
-    pub temperature: f32,
+    /// Sampling temperatures; 0 is greedy.
+    pub temperature: Temperatures,
     /// Seed of the sampling.
     pub seed: u64,
 }
@@ -36,13 +37,13 @@ impl PolicyOptions {
     /// # Errors
     /// When the file is missing, damaged or no policy, or memory does not suffice.
     pub fn load(&self) -> Result<LlamaPolicy, EvalError> {
-        let sampling = if self.temperature > 0.0 {
+        let sampling = if self.temperature.is_greedy() {
+            Sampling::Greedy
+        } else {
             Sampling::Seeded {
                 seed: self.seed,
-                temperature: PerLevel::all(self.temperature),
+                temperature: self.temperature.0,
             }
-        } else {
-            Sampling::Greedy
         };
         let mut options = EngineOptions {
             threads: self.threads,
@@ -108,7 +109,7 @@ mod tests {
             threads: NonZeroU32::MIN,
             profile: None,
             constrain: true,
-            temperature: 0.0,
+            temperature: Temperatures::GREEDY,
             seed: 0,
         }
     }

@@ -107,7 +107,7 @@ pub fn report(lengths: &[u32], games: usize, graded: bool) -> Report {
         games,
         max_actions: 50,
         constrained: false,
-        temperature: 0.0,
+        temperature: crate::temperature::Temperatures::GREEDY,
         seed: 0,
         threads: 2,
         jobs: 1,

@@ -19,7 +19,7 @@ use crate::expert::noise::{ErrorRates, NoisyExpert};
 use crate::expert::search::Tally;
 use crate::parallel;
 
-mod parts;
+pub(crate) mod parts;
 mod report;
 
 use parts::Parts;

@@ -7,15 +7,16 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use stride_agent::transition::Transition;
 
-use super::DemoReport;
 use crate::error::{Result, TrainError};
 use crate::files;
 
 /// The parts of one output file.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(crate) struct Parts {
     folder: PathBuf,
     out: PathBuf,
 }
@@ -26,7 +27,7 @@ impl Parts {
     ///
     /// # Errors
     /// When the folder cannot be made, or holds something that is not ours.
-    pub(super) fn open(out: &Path, settings: &str) -> Result<Self> {
+    pub(crate) fn open(out: &Path, settings: &str) -> Result<Self> {
         let mut folder = out.as_os_str().to_owned();
         folder.push(".parts");
         let parts = Self {
@@ -57,17 +58,17 @@ impl Parts {
     }
 
     /// The report on a finished part.
-    pub(super) fn finished(&self, part: usize) -> Option<DemoReport> {
+    pub(crate) fn finished<R: DeserializeOwned>(&self, part: usize) -> Option<R> {
         let text = std::fs::read(self.report(part)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
     /// Writes a part: first the transitions, then the report that says they are whole.
-    pub(super) fn write<'a>(
+    pub(crate) fn write<'a>(
         &self,
         part: usize,
         transitions: impl Iterator<Item = &'a Transition>,
-        report: &DemoReport,
+        report: &impl Serialize,
     ) -> Result<()> {
         write_lines(transitions, &self.lines(part))?;
         let report = serde_json::to_vec(report)
@@ -76,7 +77,7 @@ impl Parts {
     }
 
     /// Joins the parts into the output. Both JSON Lines and zstd frames may simply follow one another.
-    pub(super) fn join(self, parts: usize) -> Result<()> {
+    pub(crate) fn join(self, parts: usize) -> Result<()> {
         let mut beside = self.out.as_os_str().to_owned();
         beside.push(".tmp");
         let beside = Path::new(&beside);
@@ -118,19 +119,47 @@ fn is_empty(folder: &Path) -> bool {
 }
 
 /// Writes transitions as JSON Lines, compressed with zstd when the name ends in `.zst`; beside, synced and renamed.
-pub(super) fn write_lines<'a>(
-    transitions: impl Iterator<Item = &'a Transition>,
+pub(crate) fn write_lines<'a>(
+    mut transitions: impl Iterator<Item = &'a Transition>,
     out: &Path,
 ) -> Result<()> {
-    let mut beside = out.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = Path::new(&beside);
-    let mut writer = Writer::create(beside, out)?;
-    for transition in transitions {
-        writer.line(transition).map_err(TrainError::io(beside))?;
+    let mut writer = LineWriter::create(out)?;
+    transitions.try_for_each(|transition| writer.line(transition))?;
+    writer.finish()
+}
+
+/// A file of transitions that appears whole or not at all.
+pub(crate) struct LineWriter {
+    beside: PathBuf,
+    out: PathBuf,
+    writer: Writer,
+}
+
+impl LineWriter {
+    /// Begins the file beside its place.
+    pub(crate) fn create(out: &Path) -> Result<Self> {
+        let mut beside = out.as_os_str().to_owned();
+        beside.push(".tmp");
+        let beside = PathBuf::from(beside);
+        Ok(Self {
+            writer: Writer::create(&beside, out)?,
+            beside,
+            out: out.to_owned(),
+        })
     }
-    writer.finish().map_err(TrainError::io(beside))?;
-    std::fs::rename(beside, out).map_err(TrainError::io(out))
+
+    /// Adds one transition.
+    pub(crate) fn line(&mut self, transition: &Transition) -> Result<()> {
+        self.writer
+            .line(transition)
+            .map_err(TrainError::io(&self.beside))
+    }
+
+    /// Syncs the file and gives it its name.
+    pub(crate) fn finish(self) -> Result<()> {
+        self.writer.finish().map_err(TrainError::io(&self.beside))?;
+        std::fs::rename(&self.beside, &self.out).map_err(TrainError::io(&self.out))
+    }
 }
 
 /// A plain or compressed file.
@@ -169,6 +198,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demonstrate::DemoReport;
 
     #[test]
     fn only_parts_of_the_same_job_are_kept_and_nothing_of_others_is_deleted() {
@@ -177,8 +207,11 @@ mod tests {
         let report = DemoReport::default();
         let parts = Parts::open(&out, "a").unwrap();
         parts.write(0, std::iter::empty(), &report).unwrap();
-        assert!(Parts::open(&out, "a").unwrap().finished(0).is_some());
-        assert!(Parts::open(&out, "b").unwrap().finished(0).is_none());
+        let is_finished = |settings: &str| {
+            let parts = Parts::open(&out, settings).unwrap();
+            parts.finished::<DemoReport>(0).is_some()
+        };
+        assert!(is_finished("a") && !is_finished("b"));
 
         let other = folder.path().join("other.jsonl");
         let taken = folder.path().join("other.jsonl.parts");

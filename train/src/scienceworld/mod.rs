@@ -14,12 +14,14 @@
 //! | [`noise`] | the same expert with errors on purpose |
 //! | [`variants`] | more frames from recorded ones, with names exchanged |
 //! | [`recall`] | exercises that ask where things are |
+//! | [`drills`] | decisions that the demonstrations hold too few of |
 //! | [`words`] | names that nobody knows |
 
 use stride_agent::policy::{Policy, PolicyError, Utterance};
 use stride_environments::scienceworld::view::View;
 use stride_firmware_config::frame::{NO_PROGRESS, StepFrame};
 
+pub mod drills;
 pub mod episodes;
 pub mod families;
 pub mod house;

@@ -30,19 +30,18 @@ pub fn exercises<'a>(
     count: usize,
     seed: u64,
 ) -> Result<Vec<Transition>> {
-    let known = known(transitions);
-    if known.len() < FEWEST {
-        return Err(TrainError::NoData(format!(
-            "recall exercises need at least {FEWEST} kinds of things; the transitions show {}",
-            known.len()
-        )));
-    }
+    let known = names(transitions)?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     Ok((0..count).map(|i| exercise(i, &known, &mut rng)).collect())
 }
 
 /// The names of all things in sight.
-fn known<'a>(transitions: impl IntoIterator<Item = &'a Transition>) -> Vec<String> {
+///
+/// # Errors
+/// As [`exercises`].
+pub(super) fn names<'a>(
+    transitions: impl IntoIterator<Item = &'a Transition>,
+) -> Result<Vec<String>> {
     let mut names = BTreeSet::new();
     let mut last = "";
     for transition in transitions {
@@ -58,18 +57,29 @@ fn known<'a>(transitions: impl IntoIterator<Item = &'a Transition>) -> Vec<Strin
             last = observation;
         }
     }
-    names.into_iter().filter(|name| !name.is_empty()).collect()
+    let known: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    if known.len() < FEWEST {
+        return Err(TrainError::NoData(format!(
+            "recall exercises need at least {FEWEST} kinds of things; the transitions show {}",
+            known.len()
+        )));
+    }
+    Ok(known)
 }
 
-fn exercise(index: usize, known: &[String], rng: &mut ChaCha8Rng) -> Transition {
-    // A name that stood twice would have two answers.
-    let view = loop {
+/// A room in which every name stands once: one that stood twice would have two answers.
+pub(super) fn clear_room(known: &[String], rng: &mut ChaCha8Rng) -> View {
+    loop {
         let view = room(known, rng);
         let mut names = BTreeSet::new();
         if view.everything().all(|thing| names.insert(&thing.name)) {
-            break view;
+            return view;
         }
-    };
+    }
+}
+
+fn exercise(index: usize, known: &[String], rng: &mut ChaCha8Rng) -> Transition {
+    let view = clear_room(known, rng);
     let mut asked: Vec<String> = view.everything().map(|thing| thing.name.clone()).collect();
     asked.shuffle(rng);
     asked.truncate(rng.random_range(3..=5));
@@ -117,7 +127,7 @@ fn exercise(index: usize, known: &[String], rng: &mut ChaCha8Rng) -> Transition 
 }
 
 /// A name of the demonstrations, or one that nobody knows.
-fn any(known: &[String], rng: &mut ChaCha8Rng) -> String {
+pub(super) fn any(known: &[String], rng: &mut ChaCha8Rng) -> String {
     match known.choose(rng) {
         Some(name) if rng.random_bool(0.4) => name.clone(),
         _ => words::name(rng),

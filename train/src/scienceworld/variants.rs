@@ -40,10 +40,10 @@ const NAMING: [(&str, &str); 11] = [
 const NAMELESS: &str = "find a(n) ";
 
 /// Instructions whose answer hangs on what the animals are, so that they may only be others of those known.
-const KNOWN: &str = "find the animal with ";
+pub(super) const KNOWN: &str = "find the animal with ";
 
 /// Animals of such instructions as they are shown, one species a line.
-const YOUNG: [&str; 15] = [
+pub(super) const YOUNG: [&str; 15] = [
     "baby ant",
     "baby beaver",
     "baby brown bear",
@@ -94,21 +94,21 @@ pub fn vary(transitions: &[Transition], rng: &mut impl Rng) -> Vec<Transition> {
         .iter()
         .filter_map(|transition| {
             edits.aim(&transition.state, rng);
-            let state = transition.state.edited(&mut |text| edits.text(text));
-            let utterance = Expert.answer(&state.as_frame()).ok()?;
-            Some(Transition {
-                state,
-                utterance,
-                reward: 0.0,
-                span: 1,
-                done: false,
-                next: None,
-                source: Source::Relabelled,
-                end: EndKind::Truncated,
-                game: transition.game.clone(),
-                ..*transition
-            })
+            edits.labelled(transition)
         })
+        .collect()
+}
+
+/// As [`vary`], but only colours and letters are exchanged: for frames whose answer hangs on what a thing is called.
+pub(super) fn recolour(transitions: &[Transition], rng: &mut impl Rng) -> Vec<Transition> {
+    let edits = Edits {
+        names: Vec::new(),
+        are_numbers_new: false,
+        ..Edits::draw(transitions, rng)
+    };
+    transitions
+        .iter()
+        .filter_map(|transition| edits.labelled(transition))
         .collect()
 }
 
@@ -170,6 +170,24 @@ impl Edits {
         self.room = aim
             .filter(|_| rng.random_bool(NEW_ROOM))
             .and_then(|aim| Some((aim.to_owned(), *ROOMS.choose(rng)?)));
+    }
+
+    /// The edited transition as the expert labels it, if it knows the frame.
+    fn labelled(&self, transition: &Transition) -> Option<Transition> {
+        let state = transition.state.edited(&mut |text| self.text(text));
+        let utterance = Expert.answer(&state.as_frame()).ok()?;
+        Some(Transition {
+            state,
+            utterance,
+            reward: 0.0,
+            span: 1,
+            done: false,
+            next: None,
+            source: Source::Relabelled,
+            end: EndKind::Truncated,
+            game: transition.game.clone(),
+            ..*transition
+        })
     }
 
     fn text(&self, text: &str) -> String {

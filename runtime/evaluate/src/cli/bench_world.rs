@@ -105,7 +105,7 @@ impl BenchWorld {
     fn random(&self) -> Result<bool> {
         let games = world::open(&self.world)?;
         let plan = Plan {
-            games: self.selection.selection().of(games.len()),
+            games: self.selection.selection(0).of(games.len()),
             steps: self.steps,
             seed: self.selection.seed,
         };

@@ -11,6 +11,7 @@ use stride_evaluate::policy::PolicyOptions;
 use stride_evaluate::profile::read_profile;
 use stride_evaluate::replay::Portion;
 use stride_evaluate::run::selection::Selection;
+use stride_evaluate::temperature::Temperatures;
 use stride_evaluate::world::{Games, WorldSpec};
 use stride_firmware_config::profile::DeviceProfile;
 
@@ -28,9 +29,9 @@ pub struct PolicyFlags {
     #[arg(long)]
     constrain: bool,
 
-    /// Sample at this temperature instead of taking the likeliest token
-    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature)]
-    temperature: f32,
+    /// Sample at this temperature instead of taking the likeliest token: one number, or high=T,low=T,progress=T
+    #[arg(long, value_name = "T", default_value_t = Temperatures::GREEDY)]
+    temperature: Temperatures,
 
     /// CPU threads of each engine [default: 1, or what the profile says]
     ///
@@ -90,13 +91,6 @@ impl PolicyFlags {
     }
 }
 
-fn temperature(text: &str) -> Result<f32, String> {
-    match text.parse::<f32>() {
-        Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
-        _ => Err("a number from 0 is expected".into()),
-    }
-}
-
 /// Which of a world's games.
 #[derive(Debug, Args)]
 pub struct SelectionFlags {
@@ -119,15 +113,17 @@ impl SelectionFlags {
         self.games
     }
 
-    /// What the flags select.
-    pub fn selection(&self) -> Selection {
-        match (self.games, self.sample) {
-            (Some(count), _) => Selection::First(count),
-            (None, Some(count)) => Selection::Sample {
+    /// What the flags select behind the first `skip` games; a sample is one of all games.
+    pub fn selection(&self, skip: usize) -> Selection {
+        match self.sample {
+            Some(count) => Selection::Sample {
                 count,
                 seed: self.seed,
             },
-            (None, None) => Selection::All,
+            None => Selection::Span {
+                skip,
+                count: self.games.unwrap_or(usize::MAX),
+            },
         }
     }
 }

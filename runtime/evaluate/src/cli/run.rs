@@ -45,6 +45,10 @@ pub struct Run {
     #[command(flatten)]
     selection: SelectionFlags,
 
+    /// Leave out the first N games; --games then counts those behind them
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "sample")]
+    skip: usize,
+
     /// Most actions of an episode
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     max_actions: u32,
@@ -82,7 +86,7 @@ impl Run {
         let games = world::open(&self.world)?;
         let opening_peak = Memory::now().peak;
         forget_peak();
-        let chosen = self.selection.selection().of(games.len());
+        let chosen = self.selection.selection(self.skip).of(games.len());
         if chosen.is_empty() {
             return Err(EvalError::NoGames {
                 world: self.world.to_string(),

@@ -5,14 +5,16 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
 /// A choice among games that stand in a stable order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
-    /// All of them.
-    #[default]
-    All,
-    /// The first ones. ALFWorld's games are ordered by their path (so the first ones are of one or two task types),
+    /// Neighbours. ALFWorld's games are ordered by their path (so the first ones are of one or two task types),
     /// household games by their seed.
-    First(usize),
+    Span {
+        /// How many are left out before them.
+        skip: usize,
+        /// How many they are; fewer when there are not so many.
+        count: usize,
+    },
     /// A random sample without repetition; the same seed picks the same games on every machine.
     Sample {
         /// How many; all when there are not so many.
@@ -27,8 +29,7 @@ impl Selection {
     #[must_use]
     pub fn of(self, len: usize) -> Vec<usize> {
         match self {
-            Self::All => (0..len).collect(),
-            Self::First(count) => (0..len.min(count)).collect(),
+            Self::Span { skip, count } => (0..len).skip(skip).take(count).collect(),
             Self::Sample { count, seed } => {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let mut chosen = index::sample(&mut rng, len, count.min(len)).into_vec();
@@ -45,9 +46,12 @@ mod tests {
 
     #[test]
     fn chooses_in_order() {
-        assert_eq!(Selection::All.of(3), [0, 1, 2]);
-        assert_eq!(Selection::First(2).of(3), [0, 1]);
-        assert_eq!(Selection::First(9).of(3), [0, 1, 2]);
+        let span = |skip, count| Selection::Span { skip, count }.of(3);
+        assert_eq!(span(0, 2), [0, 1]);
+        assert_eq!(span(0, 9), [0, 1, 2]);
+        assert_eq!(span(1, 1), [1]);
+        assert_eq!(span(2, usize::MAX), [2]);
+        assert!(span(3, 1).is_empty());
     }
 
     #[test]

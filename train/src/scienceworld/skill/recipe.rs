@@ -10,6 +10,9 @@ pub struct Recipe;
 
 const START: &str = "read the recipe of ";
 
+/// What stands before a recipe's text when it is read.
+const READS: &str = "The recipe reads: ";
+
 /// What stands between the product and its ingredients.
 const MIX: &str = ", you need to mix ";
 
@@ -35,6 +38,12 @@ pub fn is_held(view: &View) -> bool {
     view.holding.iter().any(is_recipe)
 }
 
+/// What the world says when a recipe is read.
+#[must_use]
+pub fn reading(product: &str, ingredients: &[String]) -> String {
+    format!("{READS}To make {product}{MIX}{}.", ingredients.join(", "))
+}
+
 /// What the final progress of this subtask names, `To make X, you need to mix A, B.`
 #[must_use]
 pub fn ingredients(progress: &str) -> Option<Vec<String>> {
@@ -58,7 +67,7 @@ impl Skill for Recipe {
     }
 
     fn rewrite(&self, view: &View, _progress: &str, _action: &str) -> String {
-        match view.feedback.split_once("The recipe reads: ") {
+        match view.feedback.split_once(READS) {
             Some((_, text)) if text.contains(MIX) => text.trim().to_owned(),
             _ => said(view),
         }

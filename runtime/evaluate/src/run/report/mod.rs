@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::summary::Summary;
 use crate::episode::Episode;
 use crate::memory::Memory;
+use crate::temperature::Temperatures;
 
 /// Version of the JSON form; it rises when a field changes its meaning or goes.
 pub const FORMAT: u32 = 1;
@@ -35,8 +36,8 @@ pub struct Settings {
     pub max_actions: u32,
     /// Whether low-level utterances were decoded along verb templates filled with names of the frame.
     pub constrained: bool,
-    /// Sampling temperature; 0 is greedy.
-    pub temperature: f32,
+    /// Sampling temperatures; 0 is greedy.
+    pub temperature: Temperatures,
     /// Seed of the sample of games and of the sampling.
     pub seed: u64,
     /// CPU threads of each engine.
@@ -55,10 +56,10 @@ impl Settings {
     /// How utterances were chosen, in words.
     #[must_use]
     pub fn decoding(&self) -> String {
-        let mode = if self.temperature > 0.0 {
-            format!("temperature {}, seed {}", self.temperature, self.seed)
-        } else {
+        let mode = if self.temperature.is_greedy() {
             "greedy".to_owned()
+        } else {
+            format!("temperature {}, seed {}", self.temperature, self.seed)
         };
         let constraint = if self.constrained {
             "constrained"

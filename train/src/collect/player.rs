@@ -1,0 +1,119 @@
+//! The program that plays: `stride-eval run` as a child.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use stride_agent::transition::Transition;
+
+use super::CollectOptions;
+use super::world::TrainingWorld;
+use crate::data;
+use crate::error::{Result, TrainError};
+
+/// The variable that names the program.
+pub const VARIABLE: &str = "STRIDE_EVAL";
+
+/// `stride-eval`, found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Player {
+    program: PathBuf,
+}
+
+impl Player {
+    /// The program that is named, or in the variable [`VARIABLE`], or beside this program, or in the search path.
+    #[must_use]
+    pub fn find(named: Option<PathBuf>) -> Self {
+        let beside = || {
+            let folder = std::env::current_exe().ok()?.parent()?.to_owned();
+            let file = folder.join("stride-eval");
+            file.is_file().then_some(file)
+        };
+        let program = named
+            .or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from))
+            .or_else(beside)
+            .unwrap_or_else(|| PathBuf::from("stride-eval"));
+        Self { program }
+    }
+
+    /// Plays `games` (the first one, and how many) once and returns their transitions; `None` when it was stopped.
+    ///
+    /// # Errors
+    /// When the program cannot be started or ends without having played.
+    pub(super) fn play(
+        &self,
+        world: &TrainingWorld,
+        options: &CollectOptions,
+        (first, count): (usize, usize),
+        seed: u64,
+        stop: &AtomicBool,
+    ) -> Result<Option<Vec<Transition>>> {
+        let record = beside(&options.out, ".playing.jsonl");
+        let arguments: Vec<OsString> = vec![
+            "run".into(),
+            "--policy".into(),
+            options.policy.clone().into(),
+            "--world".into(),
+            world.to_string().into(),
+            "--skip".into(),
+            first.to_string().into(),
+            "--games".into(),
+            count.to_string().into(),
+            "--temperature".into(),
+            options.temperature.clone().into(),
+            "--seed".into(),
+            seed.to_string().into(),
+            "--max-actions".into(),
+            options.max_actions.to_string().into(),
+            "--jobs".into(),
+            options.jobs.to_string().into(),
+            "--record".into(),
+            record.clone().into(),
+        ];
+        let mut command = Command::new(&self.program);
+        command.args(arguments).stdin(Stdio::null());
+        if options.constrain {
+            command.arg("--constrain");
+        }
+        // Its table goes nowhere, its complaints to ours.
+        let ended = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .output()
+            .map_err(|error| TrainError::Player {
+                program: self.program.clone(),
+                reason: format!(
+                    "cannot be started: {error}; build it (cargo build --release -p stride-evaluate) and name it with --evaluator or \
+                     {VARIABLE}"
+                ),
+            })?;
+        if stop.load(Ordering::Relaxed) {
+            let _ = std::fs::remove_file(&record);
+            return Ok(None);
+        }
+        // 1 means that some episodes broke or were lost; what was recorded counts.
+        if !matches!(ended.status.code(), Some(0 | 1)) || !record.is_file() {
+            let said = String::from_utf8_lossy(&ended.stderr);
+            let last = said.trim().lines().last().unwrap_or("nothing").to_owned();
+            return Err(TrainError::Player {
+                program: self.program.clone(),
+                reason: format!("ended with {}: {last}", ended.status),
+            });
+        }
+        let mut transitions = Vec::new();
+        data::for_each(&record, |transition| {
+            transitions.push(transition);
+            Ok(())
+        })?;
+        std::fs::remove_file(&record).map_err(TrainError::io(&record))?;
+        Ok(Some(transitions))
+    }
+}
+
+/// A file beside another one.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
