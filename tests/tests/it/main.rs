@@ -6,12 +6,14 @@
 //! | `pipeline` | a tiny policy is trained, converted and played, and computes the same on both sides |
 //! | `resume` | training that was killed goes on as if nothing had happened |
 //! | `refusals` | broken games, policies, profiles, transitions and transcripts are refused with a reason |
+//! | `collection` | a policy's episodes are stored once, survive a kill, and are labelled by the expert |
 //! | `conformance` | the native engine repeats the official one to the character |
 //! | `scienceworld` | its episodes are scored, its transcripts repeated, and a JVM that fails costs one episode |
 //! | `scienceworld_demos` | demonstrations of ScienceWorld win, add up, and survive a kill |
 //! | `shipped` | the shipped policy wins the demo |
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod collection;
 mod conformance;
 mod demonstrations;
 mod pipeline;

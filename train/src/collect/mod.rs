@@ -24,7 +24,7 @@ use crate::error::{Result, TrainError};
 pub mod player;
 pub mod world;
 
-use player::Player;
+use player::{Job, Player};
 use world::TrainingWorld;
 
 /// Games of one part.
@@ -142,7 +142,14 @@ pub fn run(
         } else {
             let first = part * PART;
             let games = PART.min(world.games - first);
-            let Some(played) = play_part(world, player, options, (first, games), stop)? else {
+            let job = Job {
+                world,
+                options,
+                record: parts.scratch(),
+                first,
+                games,
+            };
+            let Some(played) = play_part(player, &job, stop)? else {
                 report.stopped = true;
                 return Ok(report);
             };
@@ -161,22 +168,10 @@ pub fn run(
 }
 
 /// All rounds of some games; `None` when it was stopped meanwhile.
-fn play_part(
-    world: &TrainingWorld,
-    player: &Player,
-    options: &CollectOptions,
-    games: (usize, usize),
-    stop: &AtomicBool,
-) -> Result<Option<Vec<Transition>>> {
+fn play_part(player: &Player, job: &Job<'_>, stop: &AtomicBool) -> Result<Option<Vec<Transition>>> {
     let mut played = Vec::new();
-    for round in 0..options.rounds {
-        match player.play(
-            world,
-            options,
-            games,
-            options.seed.wrapping_add(round),
-            stop,
-        )? {
+    for round in 0..job.options.rounds {
+        match player.play(job, job.options.seed.wrapping_add(round), stop)? {
             Some(transitions) => played.extend(transitions),
             None => return Ok(None),
         }

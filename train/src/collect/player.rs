@@ -1,7 +1,7 @@
 //! The program that plays: `stride-eval run` as a child.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +14,18 @@ use crate::error::{Result, TrainError};
 
 /// The variable that names the program.
 pub const VARIABLE: &str = "STRIDE_EVAL";
+
+/// Some games to be played one time.
+pub(super) struct Job<'a> {
+    pub(super) world: &'a TrainingWorld,
+    pub(super) options: &'a CollectOptions,
+    /// Where their transitions are recorded. A player that outlives a killed parent still writes to it, so no other process uses it.
+    pub(super) record: PathBuf,
+    /// The first game.
+    pub(super) first: usize,
+    /// How many there are.
+    pub(super) games: usize,
+}
 
 /// `stride-eval`, found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,19 +49,23 @@ impl Player {
         Self { program }
     }
 
-    /// Plays `games` (the first one, and how many) once and returns their transitions; `None` when it was stopped.
+    /// Plays the games of a job once and returns their transitions; `None` when it was stopped.
     ///
     /// # Errors
     /// When the program cannot be started or ends without having played.
     pub(super) fn play(
         &self,
-        world: &TrainingWorld,
-        options: &CollectOptions,
-        (first, count): (usize, usize),
+        job: &Job<'_>,
         seed: u64,
         stop: &AtomicBool,
     ) -> Result<Option<Vec<Transition>>> {
-        let record = beside(&options.out, ".playing.jsonl");
+        let Job {
+            world,
+            options,
+            record,
+            first,
+            games,
+        } = job;
         let arguments: Vec<OsString> = vec![
             "run".into(),
             "--policy".into(),
@@ -59,7 +75,7 @@ impl Player {
             "--skip".into(),
             first.to_string().into(),
             "--games".into(),
-            count.to_string().into(),
+            games.to_string().into(),
             "--temperature".into(),
             options.temperature.clone().into(),
             "--seed".into(),
@@ -89,7 +105,8 @@ impl Player {
                 ),
             })?;
         if stop.load(Ordering::Relaxed) {
-            let _ = std::fs::remove_file(&record);
+            // Nobody reads it, and it goes with its folder.
+            let _ = std::fs::remove_file(record);
             return Ok(None);
         }
         // 1 means that some episodes broke or were lost; what was recorded counts.
@@ -102,18 +119,11 @@ impl Player {
             });
         }
         let mut transitions = Vec::new();
-        data::for_each(&record, |transition| {
+        data::for_each(record, |transition| {
             transitions.push(transition);
             Ok(())
         })?;
-        std::fs::remove_file(&record).map_err(TrainError::io(&record))?;
+        std::fs::remove_file(record).map_err(TrainError::io(record))?;
         Ok(Some(transitions))
     }
-}
-
-/// A file beside another one.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }

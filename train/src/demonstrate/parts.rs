@@ -92,6 +92,11 @@ impl Parts {
         std::fs::remove_dir_all(&self.folder).map_err(TrainError::io(&self.folder))
     }
 
+    /// A file in the folder that is no part: of this process alone, and gone with the folder.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.folder.join(format!("{}.jsonl", std::process::id()))
+    }
+
     fn lines(&self, part: usize) -> PathBuf {
         let compressed = self.out.extension().is_some_and(|e| e == "zst");
         let ending = if compressed { "jsonl.zst" } else { "jsonl" };
