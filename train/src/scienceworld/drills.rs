@@ -6,8 +6,8 @@
 //! - *choices*: recorded high-level frames in which a measurement decides, or the life span of animals. Each comes several times over
 //!   one observation, with the measurement turned round and the boxes exchanged, so that nothing but the join of condition and
 //!   measurement tells the answers apart. Where the substance decides, it is exchanged for others that are known;
-//! - *searches*: rooms that were seen and rooms that nobody knows, as in the recall exercises ([`super::recall`]), and over each of
-//!   them several searches, takes and the progress that follows: what is looked for is there or not, and anywhere;
+//! - *searches*: rooms full of things, open and closed, as in the recall exercises ([`super::recall`]), and over each of them
+//!   several searches, takes and the progress that follows;
 //! - *all else*, drawn so that every task comes up as often as any other, with names exchanged ([`super::variants`]).
 //!
 //! The expert is a function of the frame, so its answer is right for frames that the simulator would never show.
@@ -29,16 +29,13 @@ use super::words;
 use crate::error::{Result, TrainError};
 
 /// Share of the drills that are choices.
-const CHOICES: f64 = 0.2;
+const CHOICES: f64 = 0.3;
 
 /// Share that reads a recipe.
 const RECIPES: f64 = 0.05;
 
 /// Share that searches; what is left is drawn from all tasks alike.
-const SEARCHES: f64 = 0.35;
-
-/// Share of the rooms that were seen.
-const SEEN: f64 = 0.6;
+const SEARCHES: f64 = 0.25;
 
 /// Instructions whose boxes are chosen by a measurement.
 const MEASURED: [&str; 2] = ["determine if ", "measure the temperature of "];
@@ -86,11 +83,9 @@ pub fn drills(transitions: &[Transition], count: usize, seed: u64) -> Result<Vec
             let kind = choices.choose(&mut rng);
             kind.map_or_else(Vec::new, |kind| choose(kind, &mut rng))
         } else if kind < CHOICES + RECIPES {
-            let room = room(transitions, &known, &mut rng);
-            read_recipe(room, &known, &mut rng)
+            read_recipe(&known, &mut rng)
         } else if kind < CHOICES + RECIPES + SEARCHES {
-            let room = room(transitions, &known, &mut rng);
-            look_for(room, &known, &mut rng)
+            look_for(&known, &mut rng)
         } else {
             let any = tasks
                 .choose(&mut rng)
@@ -265,33 +260,11 @@ fn turned(progress: &str) -> String {
     progress.to_owned()
 }
 
-/// A room that was seen, or one that nobody knows: where things usually are must not tell where they are.
-fn room(transitions: &[Transition], known: &[String], rng: &mut ChaCha8Rng) -> View {
-    match transitions.choose(rng) {
-        Some(seen) if rng.random_bool(SEEN) => View::read(seen.state.as_frame().observation()),
-        _ => recall::clear_room(known, rng),
-    }
-}
-
 /// Searches and takes in one room, and what the progress says after them.
-fn look_for(mut view: View, known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
-    view.feedback.clear();
+fn look_for(known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
+    let mut view = recall::clear_room(known, rng);
     let mut opened = Vec::new();
     for thing in &mut view.things {
-        if thing.open.is_some() {
-            if thing.is_closed() && rng.random_bool(0.5) {
-                thing.open = Some(true);
-                let inside = (0..rng.random_range(0..3)).map(|_| Thing {
-                    name: recall::any(known, rng),
-                    ..Thing::default()
-                });
-                thing.contents = Some(inside.collect());
-            }
-            if thing.open == Some(true) {
-                opened.push(thing.name.clone());
-            }
-            continue;
-        }
         // Something with a door, so that there are places to be opened and opened ones.
         if thing.state.is_none() && rng.random_bool(0.3) {
             let contents = thing.contents.take();
@@ -355,15 +328,12 @@ fn look_for(mut view: View, known: &[String], rng: &mut ChaCha8Rng) -> Vec<Trans
 }
 
 /// A recipe that was read just now.
-fn read_recipe(mut view: View, known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
+fn read_recipe(known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
+    let mut view = recall::clear_room(known, rng);
     thin(&mut view, rng);
-    let there: Vec<String> = view.everything().map(|thing| thing.name.clone()).collect();
     let product = recall::any(known, rng);
     let parts: Vec<String> = (0..rng.random_range(2..=4))
-        .map(|_| match there.choose(rng) {
-            Some(name) if rng.random_bool(0.5) => name.clone(),
-            _ => recall::any(known, rng),
-        })
+        .map(|_| recall::any(known, rng))
         .collect();
     view.feedback = recipe::reading(&product, &parts);
     let frame = FrameText::Progress {

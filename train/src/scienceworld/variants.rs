@@ -22,9 +22,7 @@ const COLOURS: [&str; 9] = [
 ];
 
 /// Instructions that name a thing: what stands before the name and behind it.
-const NAMING: [(&str, &str); 13] = [
-    ("turn on the ", " by powering it"),
-    ("turn on the ", ". First"),
+const NAMING: [(&str, &str); 11] = [
     ("determine if ", " is electrically"),
     ("measure the temperature of ", ", which"),
     ("measure the melting point of ", ", which"),
@@ -127,8 +125,6 @@ struct Edits {
     names: Vec<(String, String)>,
     /// The room of the aim, and another one.
     room: Option<(String, &'static str)>,
-    /// Numbers of flower pots, for 1 to 9.
-    pots: Vec<u32>,
     /// Whether temperatures are exchanged.
     are_numbers_new: bool,
     /// Where new temperatures come from.
@@ -148,12 +144,9 @@ impl Edits {
             .iter()
             .find_map(|t| task_of(&t.state))
             .unwrap_or_default();
-        let mut pots: Vec<u32> = (1..=9).collect();
-        pots.shuffle(rng);
-        let mut edits = Self {
+        Self {
             colours,
             letters,
-            pots,
             paints: if task.starts_with(PAINT) {
                 paints(rng)
             } else {
@@ -163,14 +156,7 @@ impl Edits {
             room: None,
             are_numbers_new: rng.random_bool(NEW_NUMBERS),
             seed: rng.random(),
-        };
-        // A name is replaced behind its colour, `red light bulb`, so it is looked for as it is then.
-        let names = std::mem::take(&mut edits.names);
-        edits.names = names
-            .into_iter()
-            .map(|(old, new)| (edits.text(&old), new))
-            .collect();
-        edits
+        }
     }
 
     /// Draws another room for the aim of this frame, if it has one.
@@ -219,11 +205,6 @@ impl Edits {
                     .map(|colour| self.colours[kind][colour].to_owned())
             } else if previous == "substance" {
                 letter(word).map(|index| self.letters[index].to_string())
-            } else if previous == "pot" {
-                let number: Option<usize> = word.parse().ok();
-                number
-                    .and_then(|number| self.pots.get(number.checked_sub(1)?))
-                    .map(u32::to_string)
             } else if previous == "thermometer"
                 || previous == "above"
                 || previous == "below"
