@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use stride_engine::{ActionTemplates, EngineOptions, KvType, LlamaPolicy, Sampling};
+use stride_engine::{ActionTemplates, EngineOptions, KvType, LlamaPolicy, PerLevel, Sampling};
 use stride_firmware_config::profile::{self, DeviceProfile};
 
 use crate::error::EvalError;
