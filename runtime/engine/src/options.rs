@@ -47,7 +47,9 @@ pub enum KvType {
     /// 16-bit floats (default).
     #[default]
     F16,
-    /// 8-bit blocks: half the memory of F16. It brings [`EngineOptions::flash_attention`] with it.
+    /// 8-bit blocks: half the memory of F16, and a step of a small policy takes 30 % less time. It brings
+    /// [`EngineOptions::flash_attention`] with it, which then goes row by row: its sums do not depend on the batch. Heads
+    /// must be a multiple of 32 wide.
     Q8_0,
 }
 

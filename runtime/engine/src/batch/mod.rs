@@ -49,8 +49,8 @@
 //! A frame is decoded by the same kernels as in [`LlamaPolicy`](crate::LlamaPolicy), never one token of it at a time and
 //! never beside another. A generated token shares matrix products with those of other slots; each slot's attention is
 //! its own. With Q8_0 weights every sum is taken in the same order and logits are equal to the last bit (tested). With
-//! other weights llama.cpp's kernels for one column and for several differ in the last bits (1e-5 of logits; tested to
-//! stay below 1e-3), so a token could differ from [`LlamaPolicy`](crate::LlamaPolicy)'s where two logits are that close.
+//! other weights llama.cpp's kernels for one column and for several differ in the last bits, so a token could differ from
+//! [`LlamaPolicy`](crate::LlamaPolicy)'s where two logits are that close.
 
 mod answer;
 mod call;

@@ -6,6 +6,8 @@ mod common;
 
 mod batch;
 mod constraint;
+mod drafts;
+mod listed;
 mod loading;
 mod memory;
 mod prefix;
