@@ -70,22 +70,33 @@ impl Checkpoint {
     /// # Errors
     /// When a file cannot be written.
     pub fn save(&self, folder: &Path, record: &RunRecord) -> Result<()> {
-        create_folder(folder)?;
-        let layout = self.network.layout();
-        let config = HfConfig::new(
-            layout.shape(),
-            layout.vocab_size(),
+        let ends = (
             self.tokenizer.marker(Marker::Begin),
             self.tokenizer.marker(Marker::End),
         );
-        write_json(&folder.join("config.json"), &json!(config))?;
+        write_network(folder, self.network.layout(), &self.weights, ends)?;
         write_atomically(
             &folder.join("tokenizer.json"),
             self.tokenizer.to_json()?.as_bytes(),
         )?;
-        write_weights(&folder.join("model.safetensors"), layout, &self.weights)?;
         write_json(&folder.join("stride.json"), &stride_json(record))
     }
+}
+
+/// Writes a network alone: `config.json` and `model.safetensors`. `ends` are the ids that open and close a sequence.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_network(
+    folder: &Path,
+    layout: &ParameterLayout,
+    weights: &[f32],
+    ends: (u32, u32),
+) -> Result<()> {
+    create_folder(folder)?;
+    let config = HfConfig::new(layout.shape(), layout.vocab_size(), ends.0, ends.1);
+    write_json(&folder.join("config.json"), &json!(config))?;
+    write_weights(&folder.join("model.safetensors"), layout, weights)
 }
 
 /// What the trainer says about a policy.

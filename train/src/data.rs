@@ -10,6 +10,9 @@ use stride_agent::transition::Transition;
 
 use crate::error::{Result, TrainError};
 
+/// Bytes of a line at most. A transition of the widest frame is some 20 KB long; a line that has no end is no transition.
+const LONGEST_LINE: u64 = 1 << 20;
+
 /// Where data came from, as the model card and the resume check record it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {
@@ -27,7 +30,7 @@ pub struct DataFile {
 /// When the file cannot be read, or a line is not a transition (the error names file and line).
 pub fn read_for_cloning(path: &Path) -> Result<(DataFile, Vec<Transition>)> {
     let mut transitions = Vec::new();
-    let sha256 = for_each(path, |mut transition| {
+    let sha256 = visit(path, |_, mut transition| {
         transition.next = None;
         transitions.push(transition);
         Ok(())
@@ -40,19 +43,19 @@ pub fn read_for_cloning(path: &Path) -> Result<(DataFile, Vec<Transition>)> {
     Ok((file, transitions))
 }
 
-/// Calls `visit` with every transition of a file, one after the other; returns the SHA-256 of the file.
+/// Calls `visit` with every transition of a file and the number of its line (from 1); returns the SHA-256 of the file.
 ///
 /// # Errors
 /// When the file cannot be read, a line is not a transition (the error names file and line), or `visit` fails.
-pub fn for_each(path: &Path, mut visit: impl FnMut(Transition) -> Result<()>) -> Result<String> {
+pub fn visit(path: &Path, mut visit: impl FnMut(usize, Transition) -> Result<()>) -> Result<String> {
     for_each_line(path, |line, text| {
-        visit(
+        let transition =
             serde_json::from_str(text).map_err(|source| TrainError::BadTransition {
                 path: path.to_owned(),
                 line,
                 source,
-            })?,
-        )
+            })?;
+        visit(line, transition)
     })
 }
 
@@ -80,18 +83,31 @@ fn visit_lines(
     visit: &mut impl FnMut(usize, &str) -> Result<()>,
 ) -> Result<()> {
     let mut reader = BufReader::with_capacity(1 << 20, reader);
-    let mut text = String::new();
-    let mut line = 0;
-    loop {
-        text.clear();
-        line += 1;
-        if reader.read_line(&mut text).map_err(TrainError::io(path))? == 0 {
-            return Ok(());
+    let mut bytes = Vec::new();
+    for line in 1.. {
+        let refuse = |reason: String| TrainError::BadLine {
+            path: path.to_owned(),
+            line,
+            reason,
+        };
+        bytes.clear();
+        let mut limited = reader.by_ref().take(LONGEST_LINE + 1);
+        limited
+            .read_until(b'\n', &mut bytes)
+            .map_err(|error| refuse(format!("cannot be read: {error}")))?;
+        if bytes.is_empty() {
+            break;
         }
+        if bytes.len() as u64 > LONGEST_LINE {
+            return Err(refuse(format!("longer than {LONGEST_LINE} bytes")));
+        }
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|error| refuse(format!("not UTF-8: {error}")))?;
         if !text.trim().is_empty() {
-            visit(line, &text)?;
+            visit(line, text)?;
         }
     }
+    Ok(())
 }
 
 struct HashingReader<R> {
@@ -139,6 +155,31 @@ mod tests {
         std::fs::write(&path, "\n{\"game\": 3}\n").unwrap();
         let error = read_for_cloning(&path).unwrap_err().to_string();
         assert!(error.contains("bad.jsonl, line 2"), "{error}");
+    }
+
+    #[test]
+    fn lines_that_are_no_text_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("odd.jsonl");
+        let good = serde_json::to_string(&crate::testing::transition(3)).unwrap();
+        let refusal = |second: &[u8]| {
+            let mut bytes = format!("{good}\n").into_bytes();
+            bytes.extend_from_slice(second);
+            std::fs::write(&path, bytes).unwrap();
+            read_for_cloning(&path).unwrap_err().to_string()
+        };
+        let error = refusal(b"\xff\xfe\n");
+        assert!(error.contains("odd.jsonl, line 2: not UTF-8"), "{error}");
+        let error = refusal(&vec![b'['; 3 << 20]);
+        assert!(error.contains("line 2: longer than 1048576"), "{error}");
+        // Cut in the middle of a frame of zstd.
+        let path = folder.path().join("cut.jsonl.zst");
+        let lines = format!("{good}\n").repeat(50);
+        let packed = zstd::encode_all(lines.as_bytes(), 3).unwrap();
+        std::fs::write(&path, &packed[..packed.len() - 5]).unwrap();
+        let error = read_for_cloning(&path).unwrap_err().to_string();
+        assert!(error.contains("cut.jsonl.zst, line "), "{error}");
+        assert!(error.contains("cannot be read"), "{error}");
     }
 
     #[test]

@@ -24,6 +24,16 @@ pub enum TrainError {
         /// What the parser said.
         source: serde_json::Error,
     },
+    /// A line of a data file cannot be read.
+    #[error("{}, line {line}: {reason}", path.display())]
+    BadLine {
+        /// The data file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Why not.
+        reason: String,
+    },
     /// A setting is impossible.
     #[error("setting `{field}`: {reason}")]
     Config {
@@ -65,7 +75,7 @@ pub enum TrainError {
     /// Demonstrations could not be made.
     #[error("demonstrations: {0}")]
     Demos(#[source] crate::demos::DemoError),
-    /// The program that plays for the collection failed.
+    /// Another program failed: one that plays for the collection, or is measured beside ours.
     #[error("{}: {reason}", program.display())]
     Player {
         /// The program.

@@ -16,12 +16,17 @@
 //! | [`kernels`] | the arithmetic below it |
 //! | [`optimizer`] | AdamW and the learning-rate schedule |
 //! | [`bc`] | behaviour cloning |
+//! | [`bench`] | how fast that is, alone and beside PyTorch |
+//! | [`report`] | a run as one page |
+//! | [`tensorboard`] | a run as an event file |
+//! | [`inspect`] | transitions as a person reads them |
 //! | [`checkpoint`] | checkpoint folders in Hugging Face form |
 //! | [`policy`] | a checkpoint behind the agent's `Policy` trait |
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod augment;
 pub mod bc;
+pub mod bench;
 pub mod checkpoint;
 pub mod collect;
 pub mod data;
@@ -30,6 +35,7 @@ pub mod demos;
 pub mod error;
 pub mod expert;
 pub mod files;
+pub mod inspect;
 pub mod kernels;
 pub mod model;
 pub mod optimizer;
@@ -37,8 +43,10 @@ pub mod parallel;
 pub mod policy;
 pub mod recall;
 pub mod relabel;
+pub mod report;
 pub mod scienceworld;
 pub mod success;
+pub mod tensorboard;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokenizer;

@@ -1,7 +1,9 @@
 //! `stride-train`: trains a vocabulary and a policy from transition files, and exports checkpoints.
 
+mod bench_command;
 mod collect_command;
 mod console;
+mod data_command;
 mod demos_command;
 
 use std::path::PathBuf;
@@ -20,6 +22,7 @@ use stride_train::bc::run::{self, Ending, PlayGames, RunHooks, RunOptions};
 use stride_train::data;
 use stride_train::demonstrate;
 use stride_train::recall;
+use stride_train::report;
 use stride_train::scienceworld;
 use stride_train::success::HeldOutGames;
 use stride_train::tokenizer;
@@ -50,6 +53,8 @@ enum Command {
     Collect(Box<collect_command::CollectArgs>),
     /// Ask the expert what it would have said in recorded states (DAgger).
     Relabel(collect_command::RelabelArgs),
+    /// Look into transition files.
+    Data(data_command::DataArgs),
     /// Make recall exercises from the scenes and names of transition files.
     Recall(RecallArgs),
     /// Make drills from ScienceWorld demonstrations: decisions that these hold too few of.
@@ -59,10 +64,15 @@ enum Command {
     /// Behaviour cloning of the three levels.
     ///
     /// The run's folder gets `last.safetensors` (resumable state), `best.safetensors` (weights with the best held-out
-    /// exact match), `tokenizer.json`, `config.toml`, `metrics.jsonl` and `loss.html`. Ctrl-C and SIGTERM save and stop.
+    /// exact match), `tokenizer.json`, `config.toml`, `metrics.jsonl`, an event file for TensorBoard and `report.html`. Ctrl-C and
+    /// SIGTERM save and stop.
     Bc(Box<BcArgs>),
     /// Turn a run's weights into a checkpoint folder (config.json, tokenizer.json, model.safetensors, stride.json).
     Export(ExportArgs),
+    /// Make `report.html` of a run's folder again.
+    Report(ReportArgs),
+    /// Measure tokens per second of training, alone or beside PyTorch.
+    Bench(bench_command::BenchArgs),
 }
 
 /// What the exercises look like.
@@ -190,6 +200,12 @@ struct ExportArgs {
     last: bool,
 }
 
+#[derive(Debug, Args)]
+struct ReportArgs {
+    /// The run's folder.
+    run: PathBuf,
+}
+
 fn main() -> anyhow::Result<ExitCode> {
     // The trainer's own threads fill the cores, one piece of a batch each; candle's pool of spinning threads would
     // only take time from them.
@@ -199,11 +215,14 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Demos(args) => demos_command::run(*args),
         Command::Collect(args) => collect_command::collect(*args),
         Command::Relabel(args) => collect_command::relabel(args),
+        Command::Data(args) => data_command::run(&args),
         Command::Recall(args) => make_exercises(&args),
         Command::Drills(args) => make_drills(&args),
         Command::Tokenizer(args) => train_tokenizer(&args),
         Command::Bc(args) => behaviour_cloning(*args),
         Command::Export(args) => export(&args),
+        Command::Report(args) => make_report(&args),
+        Command::Bench(args) => bench_command::run(&args),
     }
 }
 
@@ -278,7 +297,7 @@ fn behaviour_cloning(args: BcArgs) -> anyhow::Result<ExitCode> {
     console.finish();
     let folder = options.out.display();
     match ending {
-        Ending::Finished => println!("finished; loss curve in {folder}/loss.html"),
+        Ending::Finished => println!("finished; report in {folder}/report.html"),
         Ending::Stopped { step } => println!("stopped at step {step}; go on with --resume"),
     }
     Ok(ExitCode::SUCCESS)
@@ -338,5 +357,11 @@ fn export(args: &ExportArgs) -> anyhow::Result<ExitCode> {
             .best
             .map_or_else(|| "unknown".into(), |score| format!("{score:.4}"))
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn make_report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
+    report::run::write_again(&args.run)?;
+    println!("{}", args.run.join(report::run::REPORT).display());
     Ok(ExitCode::SUCCESS)
 }

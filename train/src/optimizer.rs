@@ -1,10 +1,15 @@
 //! AdamW over one flat vector, with global gradient clipping, and the learning-rate schedule.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::simd::{self, vectorized};
+use crate::parallel;
+
+/// Weights that one thread updates at once: what is read and written of them stays in its cache from one pass to the next.
+const STRETCH: usize = 1 << 14;
 
 /// Settings of the optimizer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -117,55 +122,134 @@ impl OptimizerState {
         gradient: &[f32],
         decayed: &[Range<usize>],
     ) -> f64 {
-        let norm = squared_norm(gradient).sqrt();
+        self.step_on(1, config, step, lr, &[gradient], decayed)
+    }
+
+    /// The same on several threads, with a gradient in parts that lie one behind the other. The result does not depend on
+    /// the threads.
+    ///
+    /// # Panics
+    /// When the parts together have another length than the weights.
+    pub fn step_on(
+        &mut self,
+        threads: usize,
+        config: &OptimizerConfig,
+        step: u64,
+        lr: f64,
+        gradient: &[&[f32]],
+        decayed: &[Range<usize>],
+    ) -> f64 {
+        let norm = squared_norm(threads, gradient).sqrt();
         let scale = if config.clip_norm > 0.0 && norm > config.clip_norm {
             config.clip_norm / norm
         } else {
             1.0
         };
-        for range in decayed {
-            simd_scale(
-                &mut self.weights[range.clone()],
-                (1.0 - lr * config.weight_decay) as f32,
-            );
-        }
         let count = i32::try_from(step + 1).unwrap_or(i32::MAX);
         let factors = Factors {
             scale: scale as f32,
+            decay: (1.0 - lr * config.weight_decay) as f32,
             beta1: config.beta1 as f32,
             beta2: config.beta2 as f32,
             // Both bias corrections folded into the step size and eps, as in the paper's efficient form.
             lr: (lr * (1.0 - config.beta2.powi(count)).sqrt() / (1.0 - config.beta1.powi(count)))
                 as f32,
             eps: (config.eps * (1.0 - config.beta2.powi(count)).sqrt()) as f32,
+            keep: config.ema_at(step) as f32,
         };
-        adam(
-            &mut self.weights,
-            &mut self.first,
-            &mut self.second,
-            gradient,
-            &factors,
-        );
-        if !self.average.is_empty() {
-            let keep = config.ema_at(step) as f32;
-            average(&mut self.average, &self.weights, keep);
-        }
+        let stretches: Vec<_> = self.stretches(gradient).into_iter().map(Mutex::new).collect();
+        parallel::map(threads, &stretches, |_, stretch| {
+            stretch
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .step(&factors, decayed);
+        });
         norm
+    }
+
+    /// All vectors cut into short stretches, each with its gradient.
+    fn stretches<'a>(&'a mut self, gradient: &[&'a [f32]]) -> Vec<Stretch<'a>> {
+        let total: usize = gradient.iter().map(|part| part.len()).sum();
+        assert_eq!(total, self.weights.len(), "a gradient for every weight");
+        let mut weights = self.weights.as_mut_slice();
+        let mut first = self.first.as_mut_slice();
+        let mut second = self.second.as_mut_slice();
+        let mut average = self.average.as_mut_slice();
+        let mut at = 0;
+        let mut stretches = Vec::with_capacity(total / STRETCH + gradient.len());
+        for gradient in gradient.iter().flat_map(|part| part.chunks(STRETCH)) {
+            let len = gradient.len();
+            let averaged = len.min(average.len());
+            stretches.push(Stretch {
+                at,
+                weights: take(&mut weights, len),
+                first: take(&mut first, len),
+                second: take(&mut second, len),
+                average: take(&mut average, averaged),
+                gradient,
+            });
+            at += len;
+        }
+        stretches
     }
 }
 
+/// Cuts the first `len` elements off.
+fn take<'a>(slice: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
+    let (taken, rest) = std::mem::take(slice).split_at_mut(len);
+    *slice = rest;
+    taken
+}
+
+/// Neighbouring weights with all that belongs to them; `average` is empty when there is none.
+struct Stretch<'a> {
+    /// The place of the first among all weights.
+    at: usize,
+    weights: &'a mut [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+    average: &'a mut [f32],
+    gradient: &'a [f32],
+}
+
+impl Stretch<'_> {
+    fn step(&mut self, factors: &Factors, decayed: &[Range<usize>]) {
+        let end = self.at + self.weights.len();
+        for range in decayed {
+            let (from, to) = (range.start.max(self.at), range.end.min(end));
+            if from < to {
+                simd_scale(&mut self.weights[from - self.at..to - self.at], factors.decay);
+            }
+        }
+        adam(self.weights, self.first, self.second, self.gradient, factors);
+        average(self.average, self.weights, factors.keep);
+    }
+}
+
+/// Σ gᵢ², summed in f64 over short stretches, always in the same order.
+fn squared_norm(threads: usize, gradient: &[&[f32]]) -> f64 {
+    let stretches: Vec<&[f32]> = gradient
+        .iter()
+        .flat_map(|part| part.chunks(STRETCH))
+        .collect();
+    let sums = parallel::map(threads, &stretches, |_, stretch| sum_of_squares(stretch));
+    sums.iter().sum()
+}
+
+/// What every weight's update shares.
 struct Factors {
     scale: f32,
+    decay: f32,
     beta1: f32,
     beta2: f32,
     lr: f32,
     eps: f32,
+    keep: f32,
 }
 
 vectorized! {
-    /// Σ gᵢ², summed in f64 over short stretches, always in the same order.
-    fn squared_norm(gradient: &[f32]) -> f64 {
-        gradient.chunks(4096).map(|part| f64::from(simd::dot(part, part))).sum()
+    fn sum_of_squares(values: &[f32]) -> f64 {
+        values.chunks(4096).map(|part| f64::from(simd::dot(part, part))).sum()
     }
 
     fn simd_scale(values: &mut [f32], factor: f32) {
@@ -229,6 +313,88 @@ mod tests {
         for (a, b) in state.weights.iter().zip(w) {
             assert!((f64::from(*a) - b).abs() < 1e-5, "{a} {b}");
         }
+    }
+
+    /// Steps of PyTorch's AdamW, made by `tests/data/adamw.py`.
+    #[derive(Deserialize)]
+    struct Table {
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+        weight_decay: f64,
+        clip_norm: f64,
+        decayed: usize,
+        initial: Vec<f32>,
+        steps: Vec<Row>,
+    }
+
+    #[derive(Deserialize)]
+    struct Row {
+        lr: f64,
+        gradient: Vec<f32>,
+        norm: f64,
+        weights: Vec<f32>,
+        first: Vec<f32>,
+        second: Vec<f32>,
+    }
+
+    #[test]
+    fn steps_agree_with_pytorch() {
+        let table: Table =
+            serde_json::from_str(include_str!("../tests/data/adamw.json")).unwrap();
+        let config = OptimizerConfig {
+            beta1: table.beta1,
+            beta2: table.beta2,
+            eps: table.eps,
+            weight_decay: table.weight_decay,
+            clip_norm: table.clip_norm,
+            ema_decay: 0.0,
+            ..OptimizerConfig::default()
+        };
+        let close = |found: &[f32], expected: &[f32], what: &str| {
+            assert_eq!(found.len(), expected.len());
+            for (a, b) in found.iter().zip(expected) {
+                // PyTorch adds 1e-6 to the norm that it divides by when it clips.
+                assert!((a - b).abs() <= 3e-6 * b.abs() + 1e-12, "{what}: {a} {b}");
+            }
+        };
+        let mut state = OptimizerState::new(table.initial.clone(), &config);
+        let mut clipped = 0;
+        for (step, row) in table.steps.iter().enumerate() {
+            let decayed = [0..table.decayed];
+            let norm = state.step(&config, step as u64, row.lr, &row.gradient, &decayed);
+            assert!((norm - row.norm).abs() <= 1e-6 * row.norm, "{norm}");
+            clipped += usize::from(norm > table.clip_norm);
+            close(&state.weights, &row.weights, "weights");
+            close(&state.first, &row.first, "first");
+            close(&state.second, &row.second, "second");
+        }
+        assert!(clipped > 3 && clipped < table.steps.len());
+    }
+
+    #[test]
+    fn parts_and_threads_change_nothing() {
+        let len = 3 * STRETCH + 17;
+        let values = |salt: f32| -> Vec<f32> { (0..len).map(|i| (i as f32 * salt).sin()).collect() };
+        let config = OptimizerConfig::default();
+        let gradient = values(0.37);
+        // Borders in the middle of stretches and of parts.
+        let decayed = [10..STRETCH + 5, 2 * STRETCH..len - 3];
+        let after = |threads: usize, parts: &[&[f32]]| {
+            let mut state = OptimizerState::new(values(0.11), &config);
+            for step in 0..3 {
+                state.step_on(threads, &config, step, 1e-2, parts, &decayed);
+            }
+            state
+        };
+        let whole = after(1, &[&gradient]);
+        assert_eq!(after(3, &[&gradient]), whole);
+        // Other parts are other partial sums of the norm, so the clipped steps agree closely, not to the bit.
+        let (a, b) = gradient.split_at(100);
+        for (x, y) in after(2, &[a, b]).weights.iter().zip(&whole.weights) {
+            assert!((x - y).abs() < 1e-6);
+        }
+        assert_eq!(whole.average.len(), len);
     }
 
     #[test]

@@ -37,10 +37,33 @@ pub fn exercises<'a>(
             kinds.len()
         )));
     }
+    Ok(drawn(count, seed, |rng| exercise(&scenes, &kinds, rng)))
+}
+
+/// `count` transitions of frames and answers that are drawn one after the other, each a game of its own.
+pub(crate) fn drawn(
+    count: usize,
+    seed: u64,
+    mut draw: impl FnMut(&mut ChaCha8Rng) -> (FrameText, String),
+) -> Vec<Transition> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    Ok((0..count)
-        .map(|i| exercise(i, &scenes, &kinds, &mut rng))
-        .collect())
+    let transition = |index| {
+        let (state, utterance) = draw(&mut rng);
+        Transition {
+            game: format!("recall:{index}"),
+            subtask_index: 0,
+            step_index: 0,
+            state,
+            utterance,
+            reward: 0.0,
+            span: 1,
+            done: true,
+            next: None,
+            source: Source::Expert,
+            end: EndKind::Success,
+        }
+    };
+    (0..count).map(transition).collect()
 }
 
 fn vocabulary<'a>(
@@ -65,7 +88,8 @@ fn vocabulary<'a>(
     )
 }
 
-fn exercise(index: usize, scenes: &[String], kinds: &[String], rng: &mut ChaCha8Rng) -> Transition {
+/// A frame that asks, and its answer.
+fn exercise(scenes: &[String], kinds: &[String], rng: &mut ChaCha8Rng) -> (FrameText, String) {
     let scene = scenes[rng.random_range(0..scenes.len())].clone();
     let places: NameList = scene.parse().unwrap_or_default();
     let named: Vec<(&str, u32)> = places.iter().collect();
@@ -95,24 +119,13 @@ fn exercise(index: usize, scenes: &[String], kinds: &[String], rng: &mut ChaCha8
         .iter()
         .map(|kind| answer(kind, &items, &places))
         .collect();
-    Transition {
-        game: format!("recall:{index}"),
-        subtask_index: 0,
-        step_index: 0,
-        state: FrameText::Low {
-            scene,
-            observation,
-            subtask: format!("recall {}", asked.join(", ")),
-            progress: String::new(),
-        },
-        utterance: answers.join(", "),
-        reward: 0.0,
-        span: 1,
-        done: true,
-        next: None,
-        source: Source::Expert,
-        end: EndKind::Success,
-    }
+    let state = FrameText::Low {
+        scene,
+        observation,
+        subtask: format!("recall {}", asked.join(", ")),
+        progress: String::new(),
+    };
+    (state, answers.join(", "))
 }
 
 /// Four to fourteen names; some kinds come twice or three times, with numbers of their own.

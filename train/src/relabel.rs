@@ -72,7 +72,7 @@ pub fn relabel(files: &[PathBuf], labeller: &Labeller, out: &Path) -> Result<Rel
     for file in files {
         // The calls of one step share what is exchanged, so a step is edited as one.
         let mut step: Vec<Transition> = Vec::new();
-        data::for_each(file, |mut transition| {
+        data::visit(file, |_, mut transition| {
             report.read += 1;
             if !is_training_game(&transition.game) {
                 report.foreign += 1;

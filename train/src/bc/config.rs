@@ -117,6 +117,13 @@ pub struct LossConfig {
     pub low: f32,
     /// The progress level. Default 1.
     pub progress: f32,
+    /// The high level is learnt in every so-manieth step only, from the first on; its samples of other steps are passed over.
+    /// Default 1. The released code of the method takes 4.
+    pub high_every: u64,
+    /// The same for the low level. Default 1.
+    pub low_every: u64,
+    /// The same for the progress level. Default 1.
+    pub progress_every: u64,
 }
 
 impl Default for LossConfig {
@@ -126,17 +133,31 @@ impl Default for LossConfig {
             high: 1.0,
             low: 1.0,
             progress: 1.0,
+            high_every: 1,
+            low_every: 1,
+            progress_every: 1,
         }
     }
 }
 
 impl LossConfig {
-    /// The weights as the batches take them.
+    /// The weights of a step (from 0), as the batches take them: a level whose turn it is not has none.
     #[must_use]
-    pub const fn weights(&self) -> LossWeights {
+    pub fn weights(&self, step: u64) -> LossWeights {
+        let turn = |weight: f32, every: u64| {
+            if step.is_multiple_of(every) {
+                weight
+            } else {
+                0.0
+            }
+        };
         LossWeights {
             frame: self.frame,
-            levels: [self.high, self.low, self.progress],
+            levels: [
+                turn(self.high, self.high_every),
+                turn(self.low, self.low_every),
+                turn(self.progress, self.progress_every),
+            ],
         }
     }
 }
@@ -181,6 +202,9 @@ impl BcConfig {
         positive("run.log_every", self.run.log_every)?;
         positive("run.eval_every", self.run.eval_every)?;
         positive("run.save_every", self.run.save_every)?;
+        positive("loss.high_every", self.loss.high_every)?;
+        positive("loss.low_every", self.loss.low_every)?;
+        positive("loss.progress_every", self.loss.progress_every)?;
         let ranged = |field, value: f64, low: f64, high: f64| {
             if !(low..=high).contains(&value) {
                 return Err(TrainError::Config {
@@ -226,6 +250,27 @@ mod tests {
         assert_eq!(
             toml::from_str::<BcConfig>(&config.to_toml()).unwrap(),
             config
+        );
+    }
+
+    #[test]
+    fn a_level_has_weight_when_its_turn_has_come() {
+        let loss = LossConfig {
+            high: 2.0,
+            high_every: 4,
+            progress_every: 2,
+            ..LossConfig::default()
+        };
+        let levels: Vec<[f32; 3]> = (0..5).map(|step| loss.weights(step).levels).collect();
+        assert_eq!(
+            levels,
+            [
+                [2.0, 1.0, 1.0],
+                [0.0, 1.0, 0.0],
+                [0.0, 1.0, 1.0],
+                [0.0, 1.0, 0.0],
+                [2.0, 1.0, 1.0],
+            ]
         );
     }
 

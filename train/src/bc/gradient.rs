@@ -4,9 +4,9 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::kernels::simd;
-use crate::model::network::{Likelihoods, Network, Weights};
+use crate::model::network::{Network, Weights};
 use crate::model::packed::{LossWeights, PackedBatch, Part, level_index};
+use crate::model::sum::GradientSum;
 use crate::parallel;
 use crate::tokens::Sample;
 
@@ -62,10 +62,14 @@ impl LossSums {
         self.weight += other.weight;
     }
 
-    /// The weighted mean: what is minimized.
+    /// The weighted mean: what is minimized; 0 where nothing has weight.
     #[must_use]
     pub fn loss(&self) -> f64 {
-        self.weighted / self.weight
+        if self.weight > 0.0 {
+            self.weighted / self.weight
+        } else {
+            0.0
+        }
     }
 
     /// Mean −log p of an utterance token, by level; `None` for a level without tokens.
@@ -82,23 +86,27 @@ impl LossSums {
 }
 
 /// Cuts samples into batches of about `tokens` tokens each, as even as the samples allow. Order and cut depend on
-/// the samples alone.
+/// the samples alone. Samples of levels without weight are left out.
 #[must_use]
 pub fn pieces<S: Borrow<Sample>>(
     samples: &[S],
     tokens: usize,
     weights: &LossWeights,
 ) -> Vec<Arc<PackedBatch>> {
-    let mut rising: Vec<&Sample> = samples.iter().map(Borrow::borrow).collect();
+    let heard = |sample: &&Sample| weights.levels[level_index(sample.level)] > 0.0;
+    let mut rising: Vec<&Sample> = samples.iter().map(Borrow::borrow).filter(heard).collect();
+    if rising.is_empty() {
+        return Vec::new();
+    }
     rising.sort_by(|a, b| a.head().cmp(b.head()));
     let mut groups: Vec<(usize, &[&Sample])> = rising
-        .chunk_by(|a, b| a.head() == b.head())
+        .chunk_by(|a, b| a.head_len > 0 && a.head() == b.head())
         .map(|group| (rows(group), group))
         .collect();
     // Longest first onto the emptiest piece; the sorts are stable, so equals keep their order.
     groups.sort_by_key(|(rows, _)| std::cmp::Reverse(*rows));
     let total: usize = groups.iter().map(|(rows, _)| rows).sum();
-    let count = total.div_ceil(tokens.max(1)).clamp(1, groups.len().max(1));
+    let count = total.div_ceil(tokens.max(1)).clamp(1, groups.len());
     let mut loads = vec![0_usize; count];
     let mut parts: Vec<Vec<&Sample>> = vec![Vec::new(); count];
     for (rows, group) in groups {
@@ -123,24 +131,22 @@ fn rows(group: &[&Sample]) -> usize {
     }
 }
 
-/// Gradient buffers, reused from step to step: one for every piece.
+/// The gradient of a batch on several threads. Its memory is reused from step to step.
 #[derive(Debug)]
 pub struct GradientPool {
     threads: usize,
-    buffers: Vec<Vec<f32>>,
+    sum: Option<GradientSum>,
 }
 
 impl GradientPool {
-    /// Buffers for a number of threads.
+    /// A pool for a number of threads.
     #[must_use]
     pub const fn new(threads: usize) -> Self {
-        Self {
-            threads,
-            buffers: Vec::new(),
-        }
+        Self { threads, sum: None }
     }
 
-    /// The gradient of the batch's weighted mean loss, and its sums. The result does not depend on the threads.
+    /// The gradient of the batch's weighted mean loss, as parts of the flat vector in their order, and the batch's sums. The
+    /// result does not depend on the threads. Where nothing has weight, the gradient is zero.
     ///
     /// # Errors
     /// When the network refuses a piece.
@@ -149,49 +155,106 @@ impl GradientPool {
         network: &Network,
         weights: &Weights,
         pieces: &[Arc<PackedBatch>],
-    ) -> Result<(&[f32], LossSums)> {
-        let total = network.layout().total();
-        self.buffers.resize_with(pieces.len(), Vec::new);
-        let factor = 1.0 / pieces.iter().map(|piece| piece.weight()).sum::<f64>();
-        let work: Vec<_> = pieces
-            .iter()
-            .zip(&mut self.buffers)
-            .map(|(piece, buffer)| (piece, std::sync::Mutex::new(buffer)))
-            .collect();
-        let results = parallel::map(self.threads, &work, |_, (piece, buffer)| {
-            let mut buffer = buffer
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            buffer.clear();
-            buffer.resize(total, 0.0);
-            network.add_gradient(weights, piece, factor, &mut buffer)
-        });
-        drop(work);
+    ) -> Result<(Vec<&[f32]>, LossSums)> {
+        let weight: f64 = pieces.iter().map(|piece| piece.weight()).sum();
         let mut sums = LossSums::default();
-        for (piece, result) in pieces.iter().zip(results) {
-            let Likelihoods { nll, .. } = result?;
-            sums.count(piece, &nll);
+        let sum = match self.sum.take() {
+            Some(mut sum) if weight > 0.0 => {
+                sum.begin();
+                sum
+            }
+            _ => network.gradient_sum(),
+        };
+        let shared = Arc::new(sum);
+        if weight > 0.0 {
+            let results = parallel::map(self.threads, pieces, |index, piece| {
+                network.add_gradient(weights, piece, 1.0 / weight, &shared, index)
+            });
+            for (piece, result) in pieces.iter().zip(results) {
+                sums.count(piece, &result?.nll);
+            }
         }
-        self.sum();
-        Ok((&self.buffers[0], sums))
+        let sum =
+            Arc::into_inner(shared).expect("the operations that share it ended with their pieces");
+        Ok((network.gradient(self.sum.insert(sum)), sums))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stride_firmware_config::level::PolicyLevel;
+
+    use super::*;
+
+    fn sample(level: PolicyLevel, head: u32, head_len: usize, len: usize) -> Sample {
+        let mut tokens = vec![head; head_len];
+        tokens.resize(len + 1, 3);
+        Sample {
+            level,
+            tokens,
+            frame_len: head_len.max(1),
+            head_len,
+        }
     }
 
-    /// Adds all buffers to the first, in their order.
-    fn sum(&mut self) {
-        let Some((first, others)) = self.buffers.split_first_mut() else {
-            return;
-        };
-        let part = first.len().div_ceil(self.threads).max(1);
-        std::thread::scope(|scope| {
-            for (index, into) in first.chunks_mut(part).enumerate() {
-                let others = &*others;
-                scope.spawn(move || {
-                    for other in others {
-                        let start = index * part;
-                        simd::add(into, &other[start..start + into.len()]);
-                    }
-                });
+    #[test]
+    fn samples_without_a_head_are_cut_evenly() {
+        let samples: Vec<Sample> = (0..16).map(|_| sample(PolicyLevel::Low, 0, 0, 25)).collect();
+        let lens: Vec<usize> = pieces(&samples, 100, &LossWeights::UTTERANCE)
+            .iter()
+            .map(|piece| piece.len())
+            .collect();
+        assert_eq!(lens, [100; 4]);
+    }
+
+    #[test]
+    fn a_shared_head_stays_together_and_silent_levels_are_left_out() {
+        let mut samples = Vec::new();
+        for head in 0..4 {
+            for level in PolicyLevel::ALL {
+                samples.push(sample(level, head, 10, 20));
             }
-        });
+        }
+        let all = pieces(&samples, 20, &LossWeights::UTTERANCE);
+        let lens: Vec<usize> = all.iter().map(|piece| piece.len()).collect();
+        assert_eq!(lens, [40; 4], "10 of the head and 10 of each call");
+        let weights = LossWeights {
+            frame: 0.1,
+            levels: [0.0, 1.0, 0.0],
+        };
+        let heard = pieces(&samples, 1000, &weights);
+        assert_eq!(heard.iter().map(|piece| piece.levels.len()).sum::<usize>(), 4);
+        let silent = LossWeights {
+            frame: 0.1,
+            levels: [0.0; 3],
+        };
+        assert!(pieces(&samples, 1000, &silent).is_empty());
+    }
+
+    #[test]
+    fn a_batch_without_weight_has_no_gradient() {
+        use crate::model::parameters::ParameterLayout;
+        use crate::model::shape::ModelShape;
+
+        let shape = ModelShape {
+            hidden: 8,
+            layers: 1,
+            heads: 2,
+            kv_heads: 2,
+            ffn: 8,
+            ..ModelShape::default()
+        };
+        let layout = ParameterLayout::new(&shape, 11);
+        let flat = layout.initialize(1);
+        let network = Network::new(layout);
+        let weights = network.weights(&flat).unwrap();
+        let samples = [sample(PolicyLevel::Low, 2, 3, 9)];
+        let heard = pieces(&samples, 100, &LossWeights::UTTERANCE);
+        let mut pool = GradientPool::new(2);
+        let norm = |parts: Vec<&[f32]>| -> f32 { parts.concat().iter().map(|g| g * g).sum() };
+        let (gradient, sums) = pool.gradient(&network, &weights, &heard).unwrap();
+        assert!(norm(gradient) > 0.0 && sums.loss() > 0.0);
+        let (gradient, sums) = pool.gradient(&network, &weights, &[]).unwrap();
+        assert!(norm(gradient) == 0.0 && sums.loss() == 0.0);
     }
 }

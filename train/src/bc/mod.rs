@@ -8,14 +8,14 @@
 //! | [`evaluate`] | held-out loss and exact match |
 //! | [`state`] | what a run needs to go on exactly where it stopped |
 //! | [`metrics`] | what a run reports, as JSON Lines |
-//! | [`curve`] | the loss curve as a page |
+//! | [`scalars`] | the same as named numbers |
 //! | [`run`] | the loop |
 
 pub mod config;
-pub mod curve;
 pub mod evaluate;
 pub mod gradient;
 pub mod metrics;
 pub mod run;
 pub mod samples;
+pub mod scalars;
 pub mod state;

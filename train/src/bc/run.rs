@@ -8,11 +8,11 @@ use std::time::Instant;
 use stride_agent::policy::Policy;
 
 use super::config::BcConfig;
-use super::curve;
 use super::evaluate::{Evaluation, evaluate};
 use super::gradient::{GradientPool, LossSums, pieces};
-use super::metrics::{self, Metrics, MetricsFile, SuccessReport};
+use super::metrics::{Metrics, MetricsFile, SuccessReport};
 use super::samples::{Demonstrations, SampleStream, held_out_samples};
+use super::scalars::scalars;
 use super::state::{self, RunRecord};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Result, TrainError};
@@ -23,6 +23,8 @@ use crate::model::shape::ModelShape;
 use crate::optimizer::OptimizerState;
 use crate::parallel;
 use crate::policy::CandlePolicy;
+use crate::report;
+use crate::tensorboard::EventFile;
 use crate::tokenizer;
 use crate::tokens::{FrameTokenizer, Sample};
 
@@ -170,6 +172,7 @@ pub fn run(options: &RunOptions, hooks: &mut RunHooks<'_>) -> Result<Ending> {
         resumed_at: record.step,
     }));
     let metrics = MetricsFile::open(&options.out, record.step)?;
+    let events = EventFile::open(&options.out, record.step)?;
     let network = Network::new(layout);
     Run {
         options,
@@ -180,6 +183,7 @@ pub fn run(options: &RunOptions, hooks: &mut RunHooks<'_>) -> Result<Ending> {
         state,
         record,
         metrics,
+        events,
     }
     .go(&mut stream, hooks)
 }
@@ -242,6 +246,7 @@ struct Run<'a> {
     state: OptimizerState,
     record: RunRecord,
     metrics: MetricsFile,
+    events: EventFile,
 }
 
 /// Sums since the last line of metrics.
@@ -264,22 +269,14 @@ impl Window {
 impl Run<'_> {
     fn go(mut self, stream: &mut SampleStream<'_>, hooks: &mut RunHooks<'_>) -> Result<Ending> {
         let config = self.options.config.clone();
-        let decayed: Vec<_> = self
-            .network
-            .layout()
-            .tensors()
-            .iter()
-            .filter(|tensor| !tensor.is_norm())
-            .map(|tensor| tensor.range.clone())
-            .collect();
-        let weights = config.loss.weights();
+        let decayed = self.network.layout().decayed();
         let mut gradients = GradientPool::new(self.threads);
         let mut window = Window::new();
         while self.record.step < config.run.steps {
             let batch = pieces(
                 &stream.next_batch(config.run.batch_tokens)?,
                 config.run.micro_tokens,
-                &weights,
+                &config.loss.weights(self.record.step),
             );
             let leaves = self.network.weights(&self.state.weights)?;
             let (gradient, sums) = gradients.gradient(&self.network, &leaves, &batch)?;
@@ -293,9 +290,14 @@ impl Run<'_> {
             let lr = config
                 .optimizer
                 .learning_rate(self.record.step, config.run.steps);
-            let norm = self
-                .state
-                .step(&config.optimizer, self.record.step, lr, gradient, &decayed);
+            let norm = self.state.step_on(
+                self.threads,
+                &config.optimizer,
+                self.record.step,
+                lr,
+                &gradient,
+                &decayed,
+            );
             let tokens: u64 = batch.iter().map(|piece| piece.len() as u64).sum();
             self.record.step += 1;
             self.record.tokens += tokens;
@@ -392,6 +394,7 @@ impl Run<'_> {
 
     fn emit(&mut self, metrics: &Metrics, hooks: &mut RunHooks<'_>) -> Result<()> {
         self.metrics.write(metrics)?;
+        self.events.write(metrics.step(), scalars(metrics))?;
         (hooks.report)(&Event::Metrics(metrics));
         Ok(())
     }
@@ -400,8 +403,7 @@ impl Run<'_> {
         let folder = &self.options.out;
         let path = folder.join(state::LAST);
         state::save(&path, &self.record, &self.state)?;
-        let lines = metrics::read(&folder.join(metrics::METRICS))?;
-        write_atomically(&folder.join(curve::CURVE), curve::page(&lines).as_bytes())?;
+        report::run::write(folder, &self.record)?;
         (hooks.report)(&Event::Saved {
             step: self.record.step,
             path: &path,

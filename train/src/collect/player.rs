@@ -119,7 +119,7 @@ impl Player {
             });
         }
         let mut transitions = Vec::new();
-        data::for_each(record, |transition| {
+        data::visit(record, |_, transition| {
             transitions.push(transition);
             Ok(())
         })?;

@@ -4,6 +4,8 @@
 //! row-major. Loops are `vectorized!` (see [`simd`]): compiled for wide vectors as well and chosen at run time.
 
 pub mod attention;
+#[cfg(test)]
+mod gradients;
 pub mod matrix;
 pub mod norm;
 pub mod pool;

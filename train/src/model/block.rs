@@ -10,6 +10,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use super::packed::PackedBatch;
 use super::parameters::BlockLayout;
 use super::shape::ModelShape;
+use super::sum::Share;
 use crate::kernels::attention;
 use crate::kernels::matrix::{Matrix, MatrixMut, add_product, product};
 use crate::kernels::pool::{Buffer, Pool};
@@ -45,12 +46,36 @@ impl BlockContext {
 
 /// The operation. Its arguments are the residual stream (tokens x hidden) and the block's weights (flat, see
 /// [`BlockLayout`]); its result is the new residual stream.
+///
+/// Its backward pass returns the gradient of the stream and adds that of the weights to the batch's sum: as tensors, candle would
+/// make them anew for every piece and add them afterwards.
 pub struct Block {
     context: Arc<BlockContext>,
     batch: Arc<PackedBatch>,
-    /// Whether a backward pass will follow.
-    keep: bool,
+    /// Where the weights' gradient goes, when a backward pass will follow.
+    gradient: Option<BlockShare>,
     kept: Mutex<Option<Kept>>,
+}
+
+/// Where the gradient of a block's weights goes.
+#[derive(Debug, Clone)]
+pub struct BlockShare {
+    /// The piece's share.
+    pub share: Share,
+    /// The number of the block's first tensor ([`BlockLayout::tensors`]) in the sum.
+    pub first: usize,
+}
+
+impl BlockShare {
+    fn add(&self, tensor: usize, work: impl FnOnce(&mut [f32])) {
+        self.share.add(self.first + tensor, work);
+    }
+
+    fn add_product(&self, tensor: usize, shape: (usize, usize), left: Matrix<'_>, right: Matrix<'_>) {
+        self.add(tensor, |sum| {
+            add_product(MatrixMut::new(sum, shape.0, shape.1), 1.0, left, right);
+        });
+    }
 }
 
 /// Activations that the gradient needs.
@@ -68,13 +93,17 @@ struct Kept {
 }
 
 impl Block {
-    /// The operation for one batch. `keep` says whether a backward pass will follow.
+    /// The operation for one batch. `gradient` says where the weights' gradient goes, when a backward pass will follow.
     #[must_use]
-    pub fn new(context: Arc<BlockContext>, batch: Arc<PackedBatch>, keep: bool) -> Self {
+    pub fn new(
+        context: Arc<BlockContext>,
+        batch: Arc<PackedBatch>,
+        gradient: Option<BlockShare>,
+    ) -> Self {
         Self {
             context,
             batch,
-            keep,
+            gradient,
             kept: Mutex::new(None),
         }
     }
@@ -168,16 +197,15 @@ impl Block {
         (out, kept)
     }
 
-    /// Gradients of `x` and the weights, given that of the result.
+    /// Gradient of `x`, given that of the result; that of the weights goes to `sum`.
     fn backward(
         &self,
         x: &[f32],
         weights: &[f32],
         kept: Kept,
         dout: &[f32],
-    ) -> (Vec<f32>, Vec<f32>) {
-        let layout = &self.context.layout;
-        let mut dweights = vec![0.0; layout.len()];
+        sum: &BlockShare,
+    ) -> Vec<f32> {
         // The residual connections pass the gradient on unchanged; the branches add theirs.
         let mut dx = dout.to_vec();
         let Kept {
@@ -199,7 +227,7 @@ impl Block {
             gate_up,
             activated,
         };
-        self.feed_forward_backward(weights, feed_forward, dout, &mut dx, &mut dweights);
+        self.feed_forward_backward(weights, feed_forward, dout, &mut dx, sum);
         let attention = Attention {
             inverse_rms1,
             normed1,
@@ -207,8 +235,8 @@ impl Block {
             probabilities,
             attended,
         };
-        self.attention_backward(x, weights, attention, &mut dx, &mut dweights);
-        (dx, dweights)
+        self.attention_backward(x, weights, attention, &mut dx, sum);
+        dx
     }
 
     fn feed_forward_backward(
@@ -217,7 +245,7 @@ impl Block {
         kept: FeedForward,
         dout: &[f32],
         dx: &mut [f32],
-        dweights: &mut [f32],
+        sum: &BlockShare,
     ) {
         let BlockContext {
             shape,
@@ -227,9 +255,9 @@ impl Block {
         } = &*self.context;
         let (n, h, f) = (self.batch.len(), shape.hidden, shape.ffn);
         let dout = Matrix::new(dout, n, h);
-        product(
-            MatrixMut::new(&mut dweights[layout.down.clone()], h, f),
-            1.0,
+        sum.add_product(
+            BlockLayout::DOWN,
+            (h, f),
             dout.t(),
             Matrix::new(&kept.activated, n, f),
         );
@@ -243,9 +271,9 @@ impl Block {
         let mut dgate_up = kept.gate_up;
         swiglu::backward_in_place(&mut dgate_up, f, &dactivated);
         let dgate_up = Matrix::new(&dgate_up, n, 2 * f);
-        product(
-            MatrixMut::new(&mut dweights[layout.gate_up.clone()], 2 * f, h),
-            1.0,
+        sum.add_product(
+            BlockLayout::GATE_UP,
+            (2 * f, h),
             dgate_up.t(),
             Matrix::new(&kept.normed2, n, h),
         );
@@ -256,14 +284,16 @@ impl Block {
             dgate_up,
             Matrix::new(&weights[layout.gate_up.clone()], 2 * f, h),
         );
+        let mut dweight = pool.zeros(h);
         norm::backward(
             &kept.middle,
             &weights[layout.norm2.clone()],
             &kept.inverse_rms2,
             &dnormed,
             dx,
-            &mut dweights[layout.norm2.clone()],
+            &mut dweight,
         );
+        sum.add(BlockLayout::NORM2, |sum| simd::add(sum, &dweight));
     }
 
     fn attention_backward(
@@ -272,7 +302,7 @@ impl Block {
         weights: &[f32],
         kept: Attention,
         dx: &mut [f32],
-        dweights: &mut [f32],
+        sum: &BlockShare,
     ) {
         let BlockContext {
             shape,
@@ -284,9 +314,9 @@ impl Block {
         let heads = shape.attention();
         let (row, out_row) = (heads.row(), heads.out_row());
         let dmiddle = Matrix::new(dx, n, h);
-        product(
-            MatrixMut::new(&mut dweights[layout.out.clone()], h, out_row),
-            1.0,
+        sum.add_product(
+            BlockLayout::OUT,
+            (h, out_row),
             dmiddle.t(),
             Matrix::new(&kept.attended, n, out_row),
         );
@@ -310,9 +340,9 @@ impl Block {
         let turned = heads.query + heads.key_value;
         rope.turn(&mut dqkv, row, turned, &self.batch.positions, -1.0);
         let dqkv = Matrix::new(&dqkv, n, row);
-        product(
-            MatrixMut::new(&mut dweights[layout.qkv.clone()], row, h),
-            1.0,
+        sum.add_product(
+            BlockLayout::QKV,
+            (row, h),
             dqkv.t(),
             Matrix::new(&kept.normed1, n, h),
         );
@@ -323,14 +353,16 @@ impl Block {
             dqkv,
             Matrix::new(&weights[layout.qkv.clone()], row, h),
         );
+        let mut dweight = pool.zeros(h);
         norm::backward(
             x,
             &weights[layout.norm1.clone()],
             &kept.inverse_rms1,
             &dnormed,
             dx,
-            &mut dweights[layout.norm1.clone()],
+            &mut dweight,
         );
+        sum.add(BlockLayout::NORM1, |sum| simd::add(sum, &dweight));
     }
 }
 
@@ -379,7 +411,7 @@ impl CustomOp2 for Block {
             );
         }
         let (out, kept) = self.forward(x, weights);
-        if self.keep {
+        if self.gradient.is_some() {
             *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         }
         Ok((CpuStorage::F32(out), l1.shape().clone()))
@@ -397,18 +429,18 @@ impl CustomOp2 for Block {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let Some(kept) = kept else {
+        let (Some(kept), Some(sum)) = (kept, &self.gradient) else {
             bail!("decoder-block: no activations were kept, or a second backward pass was made");
         };
-        let (dx, dweights) = with_slice(arg1, |x| {
+        let dx = with_slice(arg1, |x| {
             with_slice(arg2, |weights| {
-                with_slice(grad_res, |dout| Ok(self.backward(x, weights, kept, dout)))
+                with_slice(grad_res, |dout| {
+                    Ok(self.backward(x, weights, kept, dout, sum))
+                })
             })
         })?;
-        Ok((
-            Some(Tensor::from_vec(dx, arg1.shape(), arg1.device())?),
-            Some(Tensor::from_vec(dweights, arg2.shape(), arg2.device())?),
-        ))
+        let dx = Tensor::from_vec(dx, arg1.shape(), arg1.device())?;
+        Ok((Some(dx), None))
     }
 }
 
@@ -429,22 +461,4 @@ pub(crate) fn with_slice<T>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> Result
         candle_core::Storage::Cpu(storage) => work(contiguous(storage, layout)?),
         _ => bail!("a fused operation needs tensors on the CPU"),
     }
-}
-
-/// The sum of gradients into a flat vector's part.
-pub(crate) fn accumulate(into: &mut [f32], gradient: Option<&Tensor>) -> Result<()> {
-    let Some(gradient) = gradient else {
-        return Ok(());
-    };
-    with_slice(gradient, |values| {
-        if values.len() != into.len() {
-            bail!(
-                "a gradient of {} elements for {} weights",
-                values.len(),
-                into.len()
-            );
-        }
-        simd::add(into, values);
-        Ok(())
-    })
 }

@@ -6,18 +6,32 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 use super::block::{BlockContext, contiguous, with_slice};
 use super::packed::PackedBatch;
-use crate::kernels::matrix::{Matrix, MatrixMut, product};
+use super::sum::Share;
+use crate::kernels::matrix::{Matrix, MatrixMut, add_product, product};
 use crate::kernels::pool::Buffer;
-use crate::kernels::{norm, softmax};
+use crate::kernels::{norm, simd, softmax};
 
 /// The operation. Its arguments are the residual stream (tokens x hidden), the norm (hidden) and the output matrix
-/// (vocabulary x hidden); its result is −log p(target) of every asked row.
+/// (vocabulary x hidden); its result is −log p(target) of every asked row. As with the block, the gradient of the weights goes to
+/// the batch's sum.
 pub struct LikelihoodHead {
     context: Arc<BlockContext>,
     batch: Arc<PackedBatch>,
-    keep: bool,
+    /// Where the weights' gradient goes, when a backward pass will follow.
+    gradient: Option<HeadShare>,
     kept: Mutex<Option<Kept>>,
     greedy: Arc<Mutex<Vec<bool>>>,
+}
+
+/// Where the gradient of the head's weights goes.
+#[derive(Debug, Clone)]
+pub struct HeadShare {
+    /// The piece's share.
+    pub share: Share,
+    /// The number of the norm in the sum.
+    pub norm: usize,
+    /// The number of the output matrix in the sum.
+    pub output: usize,
 }
 
 struct Kept {
@@ -28,13 +42,17 @@ struct Kept {
 }
 
 impl LikelihoodHead {
-    /// The operation for one batch. `keep` says whether a backward pass will follow.
+    /// The operation for one batch. `gradient` says where the weights' gradient goes, when a backward pass will follow.
     #[must_use]
-    pub fn new(context: Arc<BlockContext>, batch: Arc<PackedBatch>, keep: bool) -> Self {
+    pub fn new(
+        context: Arc<BlockContext>,
+        batch: Arc<PackedBatch>,
+        gradient: Option<HeadShare>,
+    ) -> Self {
         Self {
             context,
             batch,
-            keep,
+            gradient,
             kept: Mutex::new(None),
             greedy: Arc::default(),
         }
@@ -86,7 +104,7 @@ impl LikelihoodHead {
         (nll, greedy, kept)
     }
 
-    /// Gradients of x, the norm and the output matrix.
+    /// Gradient of x, given that of the result; that of the weights goes to `sum`.
     fn backward(
         &self,
         tokens: usize,
@@ -94,7 +112,8 @@ impl LikelihoodHead {
         output: &[f32],
         kept: Kept,
         dnll: &[f32],
-    ) -> [Vec<f32>; 3] {
+        sum: &HeadShare,
+    ) -> Vec<f32> {
         let h = weight.len();
         let vocabulary = output.len() / h;
         let asked = &self.batch.asked;
@@ -102,13 +121,14 @@ impl LikelihoodHead {
         let mut dlogits = kept.probabilities;
         softmax::likelihood_backward(&mut dlogits, vocabulary, &asked.targets, dnll);
         let dlogits = Matrix::new(&dlogits, m, vocabulary);
-        let mut doutput = vec![0.0; output.len()];
-        product(
-            MatrixMut::new(&mut doutput, vocabulary, h),
-            1.0,
-            dlogits.t(),
-            Matrix::new(&kept.normed, m, h),
-        );
+        sum.share.add(sum.output, |sum| {
+            add_product(
+                MatrixMut::new(sum, vocabulary, h),
+                1.0,
+                dlogits.t(),
+                Matrix::new(&kept.normed, m, h),
+            );
+        });
         let mut dnormed = kept.normed;
         product(
             MatrixMut::new(&mut dnormed, m, h),
@@ -117,7 +137,7 @@ impl LikelihoodHead {
             Matrix::new(output, vocabulary, h),
         );
         let mut dgathered = self.context.pool.zeros(m * h);
-        let mut dweight = vec![0.0; h];
+        let mut dweight = self.context.pool.zeros(h);
         norm::backward(
             &kept.gathered,
             weight,
@@ -126,13 +146,14 @@ impl LikelihoodHead {
             &mut dgathered,
             &mut dweight,
         );
+        sum.share.add(sum.norm, |sum| simd::add(sum, &dweight));
         let mut dx = vec![0.0; tokens * h];
         for (from, row) in dgathered.chunks_exact(h).zip(&asked.rows) {
             let row = *row as usize;
             // Every row is asked once, so this needs no sum.
             dx[row * h..(row + 1) * h].copy_from_slice(from);
         }
-        [dx, dweight, doutput]
+        dx
     }
 }
 
@@ -172,7 +193,7 @@ impl CustomOp3 for LikelihoodHead {
         }
         let (nll, greedy, kept) = self.forward(x, weight, output);
         *self.greedy.lock().unwrap_or_else(PoisonError::into_inner) = greedy;
-        if self.keep {
+        if self.gradient.is_some() {
             *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         }
         let shape = Shape::from(nll.len());
@@ -192,23 +213,18 @@ impl CustomOp3 for LikelihoodHead {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let Some(kept) = kept else {
+        let (Some(kept), Some(sum)) = (kept, &self.gradient) else {
             bail!("likelihood-head: no activations were kept, or a second backward pass was made");
         };
         let tokens = arg1.dims2()?.0;
-        let [dx, dweight, doutput] = with_slice(arg2, |weight| {
+        let dx = with_slice(arg2, |weight| {
             with_slice(arg3, |output| {
                 with_slice(grad_res, |dnll| {
-                    Ok(self.backward(tokens, weight, output, kept, dnll))
+                    Ok(self.backward(tokens, weight, output, kept, dnll, sum))
                 })
             })
         })?;
-        let tensor =
-            |data, like: &Tensor| Tensor::from_vec(data, like.shape(), like.device()).map(Some);
-        Ok((
-            tensor(dx, arg1)?,
-            tensor(dweight, arg2)?,
-            tensor(doutput, arg3)?,
-        ))
+        let dx = Tensor::from_vec(dx, arg1.shape(), arg1.device())?;
+        Ok((Some(dx), None, None))
     }
 }

@@ -7,6 +7,7 @@
 //! | [`packed`] | samples of different lengths in one batch without padding |
 //! | [`block`] | one decoder block as a candle operation with its gradient |
 //! | [`head`] | last norm, output matrix and negative log-likelihood as a candle operation with its gradient |
+//! | [`sum`] | the gradient of a batch, summed over its pieces in their order |
 //! | [`network`] | the whole network: loss and gradient, or likelihoods only |
 //! | [`decoder`] | token-by-token inference with a KV cache |
 //!
@@ -18,8 +19,11 @@ pub mod block;
 pub mod decoder;
 pub mod head;
 pub mod network;
+#[cfg(test)]
+mod op_gradients;
 pub mod packed;
 pub mod parameters;
 #[cfg(test)]
 mod reference;
 pub mod shape;
+pub mod sum;

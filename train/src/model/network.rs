@@ -4,11 +4,20 @@ use std::sync::{Arc, PoisonError};
 
 use candle_core::{Device, Tensor, Var};
 
-use super::block::{Block, BlockContext, accumulate, with_slice};
-use super::head::LikelihoodHead;
+use super::block::{Block, BlockContext, BlockShare, with_slice};
+use super::head::{HeadShare, LikelihoodHead};
 use super::packed::PackedBatch;
-use super::parameters::ParameterLayout;
+use super::parameters::{BlockLayout, ParameterLayout};
+use super::sum::{GradientSum, Promise, Share};
 use crate::error::Result;
+use crate::kernels::simd;
+
+/// Tensors of a network's [`GradientSum`]; behind them those of the blocks, six each. The embedding and the output matrix have
+/// one each, also where they are the same weights: a tensor has one turn for every piece.
+const EMBEDDING: usize = 0;
+const OUTPUT: usize = 1;
+const NORM: usize = 2;
+const BLOCKS: usize = 3;
 
 /// Sizes, places of the weights and scratch memory of a network; the weights themselves are [`Weights`].
 #[derive(Debug, Clone)]
@@ -59,7 +68,7 @@ impl Network {
         &self.context
     }
 
-    /// Copies a flat vector of weights into leaf tensors.
+    /// Copies a flat vector of weights into tensors.
     ///
     /// # Errors
     /// When candle cannot make the tensors.
@@ -69,26 +78,55 @@ impl Network {
     pub fn weights(&self, flat: &[f32]) -> Result<Weights> {
         let layout = &self.layout;
         let hidden = layout.shape().hidden;
-        let leaf = |range: std::ops::Range<usize>, dims: &[usize]| -> Result<Tensor> {
-            let data = flat[range].to_vec();
-            let tensor = Tensor::from_vec(data, dims, &Device::Cpu)?;
-            Ok(Var::from_tensor(&tensor)?.into_inner())
+        let copy = |range: std::ops::Range<usize>, dims: &[usize]| {
+            Tensor::from_slice(&flat[range], dims, &Device::Cpu)
         };
         let matrix = [layout.vocab_size(), hidden];
+        let blocks = layout.blocks().iter();
         Ok(Weights {
-            embedding: leaf(layout.embedding(), &matrix)?,
-            blocks: layout
-                .blocks()
-                .iter()
-                .map(|range| leaf(range.clone(), &[range.len()]))
-                .collect::<Result<_>>()?,
-            norm: leaf(layout.norm(), &[hidden])?,
+            embedding: copy(layout.embedding(), &matrix)?,
+            blocks: blocks
+                .map(|range| copy(range.clone(), &[range.len()]))
+                .collect::<candle_core::Result<_>>()?,
+            norm: copy(layout.norm(), &[hidden])?,
             output: if layout.shape().tie_embeddings {
                 None
             } else {
-                Some(leaf(layout.output(), &matrix)?)
+                Some(copy(layout.output(), &matrix)?)
             },
         })
+    }
+
+    /// An empty sum of gradients.
+    #[must_use]
+    pub fn gradient_sum(&self) -> GradientSum {
+        let layout = &self.layout;
+        let blocks = layout.blocks().iter();
+        let tensors = self.context.layout.tensors().map(|range| range.len());
+        let mut lengths = vec![layout.embedding().len(), layout.output().len(), layout.norm().len()];
+        lengths.extend(blocks.flat_map(|_| tensors));
+        GradientSum::new(lengths)
+    }
+
+    /// The parts of a sum in the order of the flat vector: together they are the gradient.
+    pub fn gradient<'a>(&self, sum: &'a mut GradientSum) -> Vec<&'a [f32]> {
+        let tied = self.layout.shape().tie_embeddings;
+        let mut tensors = sum.sums().into_iter();
+        let (Some(embedding), Some(output), Some(norm)) =
+            (tensors.next(), tensors.next(), tensors.next())
+        else {
+            return Vec::new();
+        };
+        if tied {
+            simd::add(embedding, output);
+        }
+        let mut parts: Vec<&[f32]> = vec![embedding];
+        parts.extend(tensors.map(|tensor| &*tensor));
+        parts.push(norm);
+        if !tied {
+            parts.push(output);
+        }
+        parts
     }
 
     /// −log p of what the batch asks.
@@ -96,53 +134,62 @@ impl Network {
     /// # Errors
     /// When a token is outside the vocabulary or a sequence is longer than the shape allows.
     pub fn likelihoods(&self, weights: &Weights, batch: &Arc<PackedBatch>) -> Result<Likelihoods> {
-        let (nll, greedy) = self.forward(weights, batch, false)?;
-        Ok(Likelihoods {
-            nll: nll.to_vec1()?,
-            greedy,
-        })
+        let x = self.embed(weights, batch)?;
+        let x = self.stream(weights, batch, x, None)?;
+        Ok(self.head(weights, batch, &x, None)?.1)
     }
 
-    /// −log p of what the batch asks, and the gradient of `factor · Σ weightᵢ · nllᵢ` added to `gradient` (flat).
+    /// −log p of what the batch asks, and the gradient of `factor · Σ weightᵢ · nllᵢ` added to a sum, when it is the turn of
+    /// `piece`.
     ///
     /// # Errors
-    /// As [`Self::likelihoods`].
+    /// As [`Self::likelihoods`]; the sum is then lost.
     pub fn add_gradient(
         &self,
         weights: &Weights,
         batch: &Arc<PackedBatch>,
         factor: f64,
-        gradient: &mut [f32],
+        sum: &Arc<GradientSum>,
+        piece: usize,
     ) -> Result<Likelihoods> {
-        let (nll, greedy) = self.forward(weights, batch, true)?;
-        let likelihoods = Likelihoods {
-            nll: nll.to_vec1()?,
-            greedy,
-        };
+        let promise = Promise::new(sum);
+        let share = Share::new(Arc::clone(sum), piece);
+        let leaf = Var::from_tensor(&self.embed(weights, batch)?)?;
+        let x = self.stream(weights, batch, leaf.as_tensor().clone(), Some(&share))?;
+        let (nll, likelihoods) = self.head(weights, batch, &x, Some(&share))?;
         let coefficients = Tensor::new(batch.asked.weights.as_slice(), &Device::Cpu)?;
         let loss = ((nll * coefficients)?.sum_all()? * factor)?;
-        let grads = loss.backward()?;
-        let layout = &self.layout;
-        accumulate(
-            &mut gradient[layout.embedding()],
-            grads.get(&weights.embedding),
-        )?;
-        for (range, block) in layout.blocks().iter().zip(&weights.blocks) {
-            accumulate(&mut gradient[range.clone()], grads.get(block))?;
+        let gradients = loss.backward()?;
+        let hidden = self.layout.shape().hidden;
+        if let Some(dx) = gradients.get(&leaf) {
+            with_slice(dx, |dx| {
+                share.add(EMBEDDING, |sum| {
+                    for (token, dx) in batch.inputs.iter().zip(dx.chunks_exact(hidden)) {
+                        let start = *token as usize * hidden;
+                        simd::add(&mut sum[start..start + hidden], dx);
+                    }
+                });
+                Ok(())
+            })?;
         }
-        accumulate(&mut gradient[layout.norm()], grads.get(&weights.norm))?;
-        if let Some(output) = &weights.output {
-            accumulate(&mut gradient[layout.output()], grads.get(output))?;
-        }
+        promise.whole();
         Ok(likelihoods)
     }
 
-    fn forward(
+    /// The rows of the embedding that the batch's tokens name.
+    fn embed(&self, weights: &Weights, batch: &PackedBatch) -> Result<Tensor> {
+        let inputs = Tensor::new(batch.inputs.as_slice(), &Device::Cpu)?;
+        Ok(weights.embedding.index_select(&inputs, 0)?)
+    }
+
+    /// The residual stream behind the last block.
+    fn stream(
         &self,
         weights: &Weights,
         batch: &Arc<PackedBatch>,
-        keep: bool,
-    ) -> Result<(Tensor, Vec<bool>)> {
+        mut x: Tensor,
+        share: Option<&Share>,
+    ) -> Result<Tensor> {
         if let Some(sequence) = batch
             .sequences
             .iter()
@@ -155,18 +202,41 @@ impl Network {
             ))
             .into());
         }
-        let inputs = Tensor::new(batch.inputs.as_slice(), &Device::Cpu)?;
-        let mut x = weights.embedding.index_select(&inputs, 0)?;
-        for block in &weights.blocks {
-            let op = Block::new(Arc::clone(&self.context), Arc::clone(batch), keep);
+        let tensors = BlockLayout::DOWN + 1;
+        for (index, block) in weights.blocks.iter().enumerate() {
+            let share = share.map(|share| BlockShare {
+                share: share.clone(),
+                first: BLOCKS + tensors * index,
+            });
+            let op = Block::new(Arc::clone(&self.context), Arc::clone(batch), share);
             x = x.apply_op2(block, op)?;
         }
-        let head = LikelihoodHead::new(Arc::clone(&self.context), Arc::clone(batch), keep);
+        Ok(x)
+    }
+
+    /// −log p of what the batch asks, as a tensor with its history and as numbers.
+    fn head(
+        &self,
+        weights: &Weights,
+        batch: &Arc<PackedBatch>,
+        x: &Tensor,
+        share: Option<&Share>,
+    ) -> Result<(Tensor, Likelihoods)> {
+        let share = share.map(|share| HeadShare {
+            share: share.clone(),
+            norm: NORM,
+            output: OUTPUT,
+        });
+        let head = LikelihoodHead::new(Arc::clone(&self.context), Arc::clone(batch), share);
         let greedy = head.greedy();
         let output = weights.output.as_ref().unwrap_or(&weights.embedding);
         let nll = x.apply_op3(&weights.norm, output, head)?;
         let greedy = std::mem::take(&mut *greedy.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok((nll, greedy))
+        let likelihoods = Likelihoods {
+            nll: nll.to_vec1()?,
+            greedy,
+        };
+        Ok((nll, likelihoods))
     }
 }
 

@@ -82,6 +82,32 @@ impl BlockLayout {
         }
     }
 
+    /// The number of the norm before the attention among [`Self::tensors`], and so on.
+    pub const NORM1: usize = 0;
+    /// q, k and v.
+    pub const QKV: usize = 1;
+    /// Output of the attention.
+    pub const OUT: usize = 2;
+    /// Norm before the feed-forward part.
+    pub const NORM2: usize = 3;
+    /// gate and up.
+    pub const GATE_UP: usize = 4;
+    /// down.
+    pub const DOWN: usize = 5;
+
+    /// Its tensors, in the order in which they lie.
+    #[must_use]
+    pub fn tensors(&self) -> [Range<usize>; 6] {
+        [
+            self.norm1.clone(),
+            self.qkv.clone(),
+            self.out.clone(),
+            self.norm2.clone(),
+            self.gate_up.clone(),
+            self.down.clone(),
+        ]
+    }
+
     /// Elements of a block.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -195,6 +221,13 @@ impl ParameterLayout {
     #[must_use]
     pub const fn total(&self) -> usize {
         self.total
+    }
+
+    /// The parts of the flat vector with weight decay: everything but norms.
+    #[must_use]
+    pub fn decayed(&self) -> Vec<Range<usize>> {
+        let matrices = self.tensors.iter().filter(|tensor| !tensor.is_norm());
+        matrices.map(|tensor| tensor.range.clone()).collect()
     }
 
     /// Initial weights: normal with the shape's deviation, smaller by √(2·layers) where a block writes into the residual

@@ -41,7 +41,7 @@ fn rope(x: &Tensor, theta: f64) -> Result<Tensor> {
 }
 
 /// One sequence through one block; `flat` holds all weights.
-fn block(x: &Tensor, flat: &Tensor, shape: &ModelShape) -> Result<Tensor> {
+pub(super) fn block(x: &Tensor, flat: &Tensor, shape: &ModelShape) -> Result<Tensor> {
     let layout = BlockLayout::new(shape);
     let (len, h) = x.dims2()?;
     let heads = shape.attention();
@@ -152,15 +152,25 @@ const WEIGHTS: LossWeights = LossWeights {
     levels: [0.5, 1.0, 2.0],
 };
 
+/// Every −log p of some batches, and the gradient of their weighted sum as one flat vector.
+fn flat_gradient(network: &Network, flat: &[f32], batches: &[PackedBatch]) -> (Vec<f32>, Vec<f32>) {
+    let weights = network.weights(flat).unwrap();
+    let sum = Arc::new(network.gradient_sum());
+    let mut nll = Vec::new();
+    for (piece, batch) in batches.iter().enumerate() {
+        let batch = Arc::new(batch.clone());
+        let found = network.add_gradient(&weights, &batch, 1.0, &sum, piece);
+        nll.extend(found.unwrap().nll);
+    }
+    let mut sum = Arc::into_inner(sum).unwrap();
+    (nll, network.gradient(&mut sum).concat())
+}
+
 fn fused(layout: &ParameterLayout, flat: &[f32], samples: &[Sample]) -> (f64, Vec<f32>) {
     let network = Network::new(layout.clone());
-    let batch = Arc::new(PackedBatch::new(samples, &WEIGHTS));
-    let mut gradient = vec![0.0; layout.total()];
-    let found = network
-        .add_gradient(&network.weights(flat).unwrap(), &batch, 1.0, &mut gradient)
-        .unwrap();
-    let loss = found
-        .nll
+    let batch = PackedBatch::new(samples, &WEIGHTS);
+    let (nll, gradient) = flat_gradient(&network, flat, std::slice::from_ref(&batch));
+    let loss = nll
         .iter()
         .zip(&batch.asked.weights)
         .map(|(n, w)| f64::from(*n) * f64::from(*w))
@@ -272,24 +282,54 @@ fn tokens_without_weight_do_not_change_the_loss_of_others() {
         levels: [1.0, 0.0, 1.0],
     };
     let network = Network::new(layout);
-    let weights = network.weights(&flat).unwrap();
     let all = samples();
-    let batch = Arc::new(PackedBatch::new(&all, &silent));
-    let mut gradient = vec![0.0; flat.len()];
-    network
-        .add_gradient(&weights, &batch, 1.0, &mut gradient)
-        .unwrap();
+    let (_, gradient) = flat_gradient(&network, &flat, &[PackedBatch::new(&all, &silent)]);
     let heard: Vec<Sample> = all
         .into_iter()
         .filter(|s| s.level != PolicyLevel::Low)
         .collect();
-    let batch = Arc::new(PackedBatch::new(&heard, &silent));
-    let mut other = vec![0.0; flat.len()];
-    network
-        .add_gradient(&weights, &batch, 1.0, &mut other)
-        .unwrap();
+    let (_, other) = flat_gradient(&network, &flat, &[PackedBatch::new(&heard, &silent)]);
     for (a, b) in gradient.iter().zip(&other) {
         assert!((a - b).abs() < 1e-4 * (1.0 + a.abs()), "{a} {b}");
+    }
+}
+
+/// Method section 13: what stands behind an utterance, as padding would, changes neither its loss nor its gradient.
+#[test]
+fn padding_changes_nothing() {
+    let layout = ParameterLayout::new(&shape(true), VOCABULARY);
+    let flat = layout.initialize(6);
+    let network = Network::new(layout);
+    let batch = PackedBatch::new(&samples(), &WEIGHTS);
+    let (nll, gradient) = flat_gradient(&network, &flat, std::slice::from_ref(&batch));
+    for padding in [1, 9] {
+        let mut padded = batch.clone();
+        let (mut inputs, mut positions, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+        for sequence in &mut padded.sequences {
+            let own = sequence.rows.clone();
+            rows.extend(own.clone().zip(inputs.len() as u32..));
+            sequence.rows = inputs.len()..inputs.len() + own.len() + padding;
+            inputs.extend_from_slice(&batch.inputs[own.clone()]);
+            positions.extend_from_slice(&batch.positions[own.clone()]);
+            for i in 0..padding {
+                inputs.push(7);
+                positions.push(own.len().min(60) as u32 + i as u32);
+            }
+        }
+        let moved: std::collections::HashMap<usize, u32> = rows.into_iter().collect();
+        for row in &mut padded.asked.rows {
+            *row = moved[&(*row as usize)];
+        }
+        (padded.inputs, padded.positions) = (inputs, positions);
+        let (padded_nll, padded_gradient) =
+            flat_gradient(&network, &flat, std::slice::from_ref(&padded));
+        for (a, b) in nll.iter().zip(&padded_nll) {
+            assert!((a - b).abs() < 1e-5, "{a} against {b}");
+        }
+        let largest = gradient.iter().fold(0.0_f32, |m, g| m.max(g.abs()));
+        for (a, b) in gradient.iter().zip(&padded_gradient) {
+            assert!((a - b).abs() < 1e-5 * largest, "{a} against {b}");
+        }
     }
 }
 
@@ -349,18 +389,8 @@ fn a_shared_head_changes_neither_loss_nor_gradient() {
             sample
         })
         .collect();
-    let network = Network::new(layout.clone());
-    let weights = network.weights(&flat).unwrap();
-    let gradient = |batches: &[PackedBatch]| {
-        let mut gradient = vec![0.0; layout.total()];
-        let mut nll = Vec::new();
-        for batch in batches {
-            let batch = Arc::new(batch.clone());
-            let found = network.add_gradient(&weights, &batch, 1.0, &mut gradient);
-            nll.extend(found.unwrap().nll);
-        }
-        (nll, gradient)
-    };
+    let network = Network::new(layout);
+    let gradient = |batches: &[PackedBatch]| flat_gradient(&network, &flat, batches);
     let utterances = LossWeights::UTTERANCE;
     let shared = PackedBatch::new(&step, &utterances);
     let alone: Vec<_> = step

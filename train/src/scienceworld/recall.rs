@@ -9,14 +9,15 @@
 use std::collections::BTreeSet;
 
 use rand::seq::{IndexedRandom, SliceRandom};
-use rand::{Rng, SeedableRng};
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use stride_agent::transition::{EndKind, FrameText, Source, Transition};
+use stride_agent::transition::{FrameText, Transition};
 use stride_environments::scienceworld::view::{Door, Place, Thing, View};
 
 use super::house::ROOMS;
 use super::words;
 use crate::error::{Result, TrainError};
+use crate::recall::drawn;
 
 /// Kinds of things that the demonstrations must show at least.
 const FEWEST: usize = 20;
@@ -31,8 +32,7 @@ pub fn exercises<'a>(
     seed: u64,
 ) -> Result<Vec<Transition>> {
     let known = names(transitions)?;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    Ok((0..count).map(|i| exercise(i, &known, &mut rng)).collect())
+    Ok(drawn(count, seed, |rng| exercise(&known, rng)))
 }
 
 /// The names of all things in sight.
@@ -78,7 +78,8 @@ pub(super) fn clear_room(known: &[String], rng: &mut ChaCha8Rng) -> View {
     }
 }
 
-fn exercise(index: usize, known: &[String], rng: &mut ChaCha8Rng) -> Transition {
+/// A frame that asks, and its answer.
+fn exercise(known: &[String], rng: &mut ChaCha8Rng) -> (FrameText, String) {
     let view = clear_room(known, rng);
     let mut asked: Vec<String> = view.everything().map(|thing| thing.name.clone()).collect();
     asked.shuffle(rng);
@@ -111,19 +112,7 @@ fn exercise(index: usize, known: &[String], rng: &mut ChaCha8Rng) -> Transition 
             progress: String::new(),
         }
     };
-    Transition {
-        game: format!("recall:{index}"),
-        subtask_index: 0,
-        step_index: 0,
-        state,
-        utterance: answers.join(", "),
-        reward: 0.0,
-        span: 1,
-        done: true,
-        next: None,
-        source: Source::Expert,
-        end: EndKind::Success,
-    }
+    (state, answers.join(", "))
 }
 
 /// A name of the demonstrations, or one that nobody knows.
