@@ -47,7 +47,10 @@ pub fn read_for_cloning(path: &Path) -> Result<(DataFile, Vec<Transition>)> {
 ///
 /// # Errors
 /// When the file cannot be read, a line is not a transition (the error names file and line), or `visit` fails.
-pub fn visit(path: &Path, mut visit: impl FnMut(usize, Transition) -> Result<()>) -> Result<String> {
+pub fn visit(
+    path: &Path,
+    mut visit: impl FnMut(usize, Transition) -> Result<()>,
+) -> Result<String> {
     for_each_line(path, |line, text| {
         let transition =
             serde_json::from_str(text).map_err(|source| TrainError::BadTransition {
@@ -101,8 +104,8 @@ fn visit_lines(
         if bytes.len() as u64 > LONGEST_LINE {
             return Err(refuse(format!("longer than {LONGEST_LINE} bytes")));
         }
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|error| refuse(format!("not UTF-8: {error}")))?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|error| refuse(format!("not UTF-8: {error}")))?;
         if !text.trim().is_empty() {
             visit(line, text)?;
         }
@@ -154,7 +157,8 @@ mod tests {
         let path = folder.path().join("bad.jsonl");
         std::fs::write(&path, "\n{\"game\": 3}\n").unwrap();
         let error = read_for_cloning(&path).unwrap_err().to_string();
-        assert!(error.contains("bad.jsonl, line 2"), "{error}");
+        assert!(error.contains("bad.jsonl, line 2: not"), "{error}");
+        assert!(error.ends_with("(column 10)"), "{error}");
     }
 
     #[test]

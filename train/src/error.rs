@@ -15,7 +15,7 @@ pub enum TrainError {
         source: std::io::Error,
     },
     /// A line of a data file is not a transition.
-    #[error("{}, line {line}: not a transition: {source}", path.display())]
+    #[error("{}, line {line}: not a transition: {}", path.display(), without_line(source))]
     BadTransition {
         /// The data file.
         path: PathBuf,
@@ -86,6 +86,15 @@ pub enum TrainError {
     /// A tensor operation failed.
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),
+}
+
+/// What the parser said of one line: it counts lines within it, which would only confuse.
+fn without_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((what, _)) => format!("{what} (column {})", error.column()),
+        None => text,
+    }
 }
 
 impl TrainError {

@@ -31,11 +31,15 @@ impl Filter {
         let holds = |text: &str, part: &Option<String>| {
             part.as_deref().is_none_or(|part| text.contains(part))
         };
-        self.level.is_none_or(|level| level == transition.state.level())
+        self.level
+            .is_none_or(|level| level == transition.state.level())
             && self.source.is_none_or(|source| source == transition.source)
             && self.end.is_none_or(|end| end == transition.end)
             && holds(&transition.game, &self.game)
-            && self.text.as_deref().is_none_or(|text| mentions(transition, text))
+            && self
+                .text
+                .as_deref()
+                .is_none_or(|text| mentions(transition, text))
     }
 }
 
@@ -234,7 +238,10 @@ impl fmt::Display for Counts {
             )?;
         }
         let list = |pairs: Vec<String>| pairs.join(", ");
-        let sources = self.sources.iter().map(|(name, n)| format!("{n} by {name}"));
+        let sources = self
+            .sources
+            .iter()
+            .map(|(name, n)| format!("{n} by {name}"));
         writeln!(f, "transitions {}", list(sources.collect()))?;
         let games = self.games.iter().map(|(name, n)| format!("{n} {name}"));
         writeln!(
@@ -304,7 +311,9 @@ mod tests {
         };
         assert_eq!(
             count(&mugs),
-            all.iter().filter(|t| t.utterance.contains("take mug")).count()
+            all.iter()
+                .filter(|t| t.utterance.contains("take mug"))
+                .count()
         );
         let high = Filter {
             level: Some(PolicyLevel::High),

@@ -199,7 +199,9 @@ mod tests {
 
     #[test]
     fn samples_without_a_head_are_cut_evenly() {
-        let samples: Vec<Sample> = (0..16).map(|_| sample(PolicyLevel::Low, 0, 0, 25)).collect();
+        let samples: Vec<Sample> = (0..16)
+            .map(|_| sample(PolicyLevel::Low, 0, 0, 25))
+            .collect();
         let lens: Vec<usize> = pieces(&samples, 100, &LossWeights::UTTERANCE)
             .iter()
             .map(|piece| piece.len())
@@ -223,7 +225,10 @@ mod tests {
             levels: [0.0, 1.0, 0.0],
         };
         let heard = pieces(&samples, 1000, &weights);
-        assert_eq!(heard.iter().map(|piece| piece.levels.len()).sum::<usize>(), 4);
+        assert_eq!(
+            heard.iter().map(|piece| piece.levels.len()).sum::<usize>(),
+            4
+        );
         let silent = LossWeights {
             frame: 0.1,
             levels: [0.0; 3],

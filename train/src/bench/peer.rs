@@ -186,7 +186,10 @@ mod tests {
     #[test]
     fn a_command_that_says_nothing_is_refused_by_name() {
         let error = answer(&mut Command::new("true")).unwrap_err().to_string();
-        assert!(error.contains("true") && error.contains("no measurement"), "{error}");
+        assert!(
+            error.contains("true") && error.contains("no measurement"),
+            "{error}"
+        );
         let error = answer(&mut Command::new("false")).unwrap_err().to_string();
         assert!(error.contains("failed"), "{error}");
     }

@@ -71,7 +71,13 @@ impl BlockShare {
         self.share.add(self.first + tensor, work);
     }
 
-    fn add_product(&self, tensor: usize, shape: (usize, usize), left: Matrix<'_>, right: Matrix<'_>) {
+    fn add_product(
+        &self,
+        tensor: usize,
+        shape: (usize, usize),
+        left: Matrix<'_>,
+        right: Matrix<'_>,
+    ) {
         self.add(tensor, |sum| {
             add_product(MatrixMut::new(sum, shape.0, shape.1), 1.0, left, right);
         });

@@ -103,7 +103,11 @@ impl Network {
         let layout = &self.layout;
         let blocks = layout.blocks().iter();
         let tensors = self.context.layout.tensors().map(|range| range.len());
-        let mut lengths = vec![layout.embedding().len(), layout.output().len(), layout.norm().len()];
+        let mut lengths = vec![
+            layout.embedding().len(),
+            layout.output().len(),
+            layout.norm().len(),
+        ];
         lengths.extend(blocks.flat_map(|_| tensors));
         GradientSum::new(lengths)
     }

@@ -35,7 +35,9 @@ fn batch() -> Arc<PackedBatch> {
         .into_iter()
         .map(|(len, frame_len)| Sample {
             level: PolicyLevel::Low,
-            tokens: (0..len).map(|i| (i * 5 + len) % VOCABULARY as u32).collect(),
+            tokens: (0..len)
+                .map(|i| (i * 5 + len) % VOCABULARY as u32)
+                .collect(),
             frame_len,
             head_len: 0,
         })
@@ -56,7 +58,10 @@ fn leaf(values: &[f32], dims: &[usize]) -> Var {
 /// What one piece has added to the tensors of a sum.
 fn sums(sum: Arc<GradientSum>) -> Vec<Vec<f32>> {
     let mut sum = Arc::into_inner(sum).unwrap();
-    sum.sums().into_iter().map(|tensor| tensor.to_vec()).collect()
+    sum.sums()
+        .into_iter()
+        .map(|tensor| tensor.to_vec())
+        .collect()
 }
 
 fn wide(values: &[f32]) -> Vec<f64> {

@@ -50,7 +50,10 @@ impl GradientSum {
     pub fn begin(&mut self) {
         *self.lost.get_mut() = false;
         for tensor in &mut self.tensors {
-            let turn = tensor.turn.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let turn = tensor
+                .turn
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner);
             turn.piece = 0;
         }
     }
@@ -60,7 +63,10 @@ impl GradientSum {
         self.tensors
             .iter_mut()
             .map(|tensor| {
-                let turn = tensor.turn.get_mut().unwrap_or_else(PoisonError::into_inner);
+                let turn = tensor
+                    .turn
+                    .get_mut()
+                    .unwrap_or_else(PoisonError::into_inner);
                 turn.sum.as_mut_slice()
             })
             .collect()
@@ -71,7 +77,10 @@ impl GradientSum {
         let tensor = &self.tensors[tensor];
         let mut turn = tensor.turn.lock().unwrap_or_else(PoisonError::into_inner);
         while turn.piece != piece && !self.lost.load(Ordering::Acquire) {
-            turn = tensor.passed.wait(turn).unwrap_or_else(PoisonError::into_inner);
+            turn = tensor
+                .passed
+                .wait(turn)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         if self.lost.load(Ordering::Acquire) {
             return;
@@ -152,7 +161,9 @@ mod tests {
     #[test]
     fn pieces_add_in_their_order() {
         // Numbers whose sum in f32 depends on the order.
-        let pieces: Vec<f32> = (0..40).map(|i| (i as f32 * 1.7).sin() * 10_f32.powi(i % 7)).collect();
+        let pieces: Vec<f32> = (0..40)
+            .map(|i| (i as f32 * 1.7).sin() * 10_f32.powi(i % 7))
+            .collect();
         let sum_on = |threads: usize| {
             let sum = Arc::new(GradientSum::new([3, 2]));
             parallel::map(threads, &pieces, |piece, value| {
@@ -162,10 +173,16 @@ mod tests {
                 }
             });
             let mut sum = Arc::into_inner(sum).unwrap();
-            sum.sums().iter().map(|s| s[0].to_bits()).collect::<Vec<_>>()
+            sum.sums()
+                .iter()
+                .map(|s| s[0].to_bits())
+                .collect::<Vec<_>>()
         };
         let alone = sum_on(1);
-        assert_eq!(alone[0], pieces.iter().fold(0.0, |sum, v| sum + v).to_bits());
+        assert_eq!(
+            alone[0],
+            pieces.iter().fold(0.0, |sum, v| sum + v).to_bits()
+        );
         for threads in [2, 5] {
             assert_eq!(sum_on(threads), alone);
         }

@@ -21,9 +21,18 @@ pub struct Bars {
 
 impl fmt::Display for Bars {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let most = self.bars.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
+        let most = self
+            .bars
+            .iter()
+            .map(|(_, count)| *count)
+            .max()
+            .unwrap_or(0)
+            .max(1);
         let width = (WIDTH - LEFT) / self.bars.len().max(1) as f64;
-        write!(f, "<figure style=\"margin:0\"><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">")?;
+        write!(
+            f,
+            "<figure style=\"margin:0\"><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">"
+        )?;
         write!(
             f,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{most}</text><line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{:.1}\" y2=\"{:.1}\"/>",
@@ -68,7 +77,10 @@ mod tests {
         let svg = bars.to_string();
         let full = HEIGHT - TOP - BOTTOM;
         for height in [full, full / 4.0, 0.0] {
-            assert!(svg.contains(&format!("height=\"{height:.1}\" fill")), "{svg}");
+            assert!(
+                svg.contains(&format!("height=\"{height:.1}\" fill")),
+                "{svg}"
+            );
         }
         assert!(svg.contains("&lt;1: 0"));
         assert!(Bars::default().to_string().contains("</svg>"));

@@ -68,10 +68,12 @@ impl Lines {
     fn range(&self) -> (f64, f64, f64) {
         match self.scale {
             Scale::Logarithmic => {
-                let (low, high) = self.points().fold((0.0, 0.0), |(low, high): (f64, f64), (_, y)| {
-                    let height = self.height(y);
-                    (low.min(height.floor()), high.max(height.ceil()))
-                });
+                let (low, high) =
+                    self.points()
+                        .fold((0.0, 0.0), |(low, high): (f64, f64), (_, y)| {
+                            let height = self.height(y);
+                            (low.min(height.floor()), high.max(height.ceil()))
+                        });
                 (low, high.max(low + 1.0), 1.0)
             }
             Scale::Percent => (0.0, 100.0, 20.0),
@@ -91,7 +93,10 @@ fn round_step(most: f64) -> f64 {
     }
     let magnitude = 10_f64.powf((most / 4.0).log10().floor());
     let steps = [5.0, 2.0, 1.0].map(|factor| factor * magnitude);
-    steps.into_iter().find(|step| most / step >= 4.0).unwrap_or(magnitude)
+    steps
+        .into_iter()
+        .find(|step| most / step >= 4.0)
+        .unwrap_or(magnitude)
 }
 
 impl fmt::Display for Lines {
@@ -99,10 +104,12 @@ impl fmt::Display for Lines {
         let (low, high, distance) = self.range();
         let last = self.points().map(|(step, _)| step).fold(1.0, f64::max);
         let x = |step: f64| LEFT + step / last * (WIDTH - LEFT - RIGHT);
-        let y = |height: f64| {
-            HEIGHT - BOTTOM - (height - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
-        };
-        write!(f, "<figure style=\"margin:0\"><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">")?;
+        let y =
+            |height: f64| HEIGHT - BOTTOM - (height - low) / (high - low) * (HEIGHT - TOP - BOTTOM);
+        write!(
+            f,
+            "<figure style=\"margin:0\"><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">"
+        )?;
         for rule in 0..=((high - low) / distance).round() as u32 {
             let height = low + f64::from(rule) * distance;
             let value = match self.scale {
@@ -129,7 +136,11 @@ impl fmt::Display for Lines {
                 HEIGHT - 8.0
             )?;
         }
-        let shown = || self.series.iter().filter(|series| !series.points.is_empty());
+        let shown = || {
+            self.series
+                .iter()
+                .filter(|series| !series.points.is_empty())
+        };
         for series in shown() {
             let dash = if series.dashed { "6 4" } else { "none" };
             write!(
@@ -185,13 +196,25 @@ mod tests {
     #[test]
     fn every_scale_draws_its_points_inside_the_frame() {
         for (scale, points) in [
-            (Scale::Logarithmic, [(0.0, 3.0), (10.0, 0.02), (20.0, f64::NAN)]),
+            (
+                Scale::Logarithmic,
+                [(0.0, 3.0), (10.0, 0.02), (20.0, f64::NAN)],
+            ),
             (Scale::Percent, [(0.0, 0.0), (10.0, 50.0), (20.0, 100.0)]),
             (Scale::Linear, [(0.0, 8123.0), (10.0, 7000.0), (20.0, 0.0)]),
         ] {
             let svg = lines(scale, &points).to_string();
-            assert!(svg.contains("loss &lt;a&gt;") && !svg.contains("NaN"), "{svg}");
-            let drawn = svg.split("points=\"").nth(1).unwrap().split('"').next().unwrap();
+            assert!(
+                svg.contains("loss &lt;a&gt;") && !svg.contains("NaN"),
+                "{svg}"
+            );
+            let drawn = svg
+                .split("points=\"")
+                .nth(1)
+                .unwrap()
+                .split('"')
+                .next()
+                .unwrap();
             for pair in drawn.split_whitespace() {
                 let (x, y) = pair.split_once(',').unwrap();
                 let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());

@@ -77,7 +77,9 @@ impl fmt::Display for Table {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
             column > 0 && cells.clone().count() > 0 && cells.clone().all(|cell| is_number(cell))
         };
-        for (tag, row) in std::iter::once(("th", &self.head)).chain(self.rows.iter().map(|row| ("td", row))) {
+        for (tag, row) in
+            std::iter::once(("th", &self.head)).chain(self.rows.iter().map(|row| ("td", row)))
+        {
             if row.is_empty() {
                 continue;
             }

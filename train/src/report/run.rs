@@ -64,22 +64,59 @@ pub fn page(record: &RunRecord, metrics: &[Metrics], critics: &str) -> String {
             losses.push(series(format!("{level}, {name}"), colour, dashed, points));
         }
     }
-    losses.push(series("frame, training", GREY, false, curves.get("train/nll/frame")));
+    losses.push(series(
+        "frame, training",
+        GREY,
+        false,
+        curves.get("train/nll/frame"),
+    ));
     let by_level = |name: &str| -> Vec<Series> {
         LEVELS
             .iter()
-            .map(|(level, colour)| series(*level, colour, false, curves.percent(&format!("{name}/{level}"))))
+            .map(|(level, colour)| {
+                series(
+                    *level,
+                    colour,
+                    false,
+                    curves.percent(&format!("{name}/{level}")),
+                )
+            })
             .collect()
     };
     let one = |name: &str, key: &str| vec![series(name, VIOLET, false, curves.get(key))];
-    let won = vec![series("games won", VIOLET, false, curves.percent("games/won"))];
+    let won = vec![series(
+        "games won",
+        VIOLET,
+        false,
+        curves.percent("games/won"),
+    )];
     for (heading, scale, series) in [
         ("Loss per token, nats", Scale::Logarithmic, losses),
-        ("Whole utterances met exactly on held-out games, %", Scale::Percent, by_level("held_out/exact")),
-        ("Held-out training games won by the policy, %", Scale::Percent, won),
-        ("Norm of the gradient before clipping", Scale::Logarithmic, one("gradient", "train/gradient_norm")),
-        ("Learning rate", Scale::Linear, one("learning rate", "train/learning_rate")),
-        ("Input tokens per second", Scale::Linear, one("tokens/s", "train/tokens_per_second")),
+        (
+            "Whole utterances met exactly on held-out games, %",
+            Scale::Percent,
+            by_level("held_out/exact"),
+        ),
+        (
+            "Held-out training games won by the policy, %",
+            Scale::Percent,
+            won,
+        ),
+        (
+            "Norm of the gradient before clipping",
+            Scale::Logarithmic,
+            one("gradient", "train/gradient_norm"),
+        ),
+        (
+            "Learning rate",
+            Scale::Linear,
+            one("learning rate", "train/learning_rate"),
+        ),
+        (
+            "Input tokens per second",
+            Scale::Linear,
+            one("tokens/s", "train/tokens_per_second"),
+        ),
     ] {
         let lines = Lines { scale, series };
         if !lines.is_empty() {
@@ -87,7 +124,10 @@ pub fn page(record: &RunRecord, metrics: &[Metrics], critics: &str) -> String {
         }
     }
     for (level, bars) in advantages(critics) {
-        page.section(&format!("Advantages that the critics see, {level} level"), &bars);
+        page.section(
+            &format!("Advantages that the critics see, {level} level"),
+            &bars,
+        );
     }
     page.section("Data", &data(record));
     page.section("Settings", &Verbatim(&record.config.to_toml()));
@@ -99,7 +139,12 @@ struct Curves(Vec<(u64, Vec<(String, f64)>)>);
 
 impl Curves {
     fn new(metrics: &[Metrics]) -> Self {
-        Self(metrics.iter().map(|line| (line.step(), scalars(line))).collect())
+        Self(
+            metrics
+                .iter()
+                .map(|line| (line.step(), scalars(line)))
+                .collect(),
+        )
     }
 
     fn get(&self, name: &str) -> Vec<(f64, f64)> {
@@ -111,11 +156,19 @@ impl Curves {
     }
 
     fn percent(&self, name: &str) -> Vec<(f64, f64)> {
-        self.get(name).into_iter().map(|(step, share)| (step, 100.0 * share)).collect()
+        self.get(name)
+            .into_iter()
+            .map(|(step, share)| (step, 100.0 * share))
+            .collect()
     }
 }
 
-fn series(name: impl Into<String>, colour: &'static str, dashed: bool, points: Vec<(f64, f64)>) -> Series {
+fn series(
+    name: impl Into<String>,
+    colour: &'static str,
+    dashed: bool,
+    points: Vec<(f64, f64)>,
+) -> Series {
     Series {
         name: name.into(),
         colour,
@@ -126,7 +179,9 @@ fn series(name: impl Into<String>, colour: &'static str, dashed: bool, points: V
 
 fn standing(record: &RunRecord, metrics: &[Metrics]) -> Table {
     let speed = metrics.iter().rev().find_map(|line| match line {
-        Metrics::Train { tokens_per_second, .. } => Some(*tokens_per_second),
+        Metrics::Train {
+            tokens_per_second, ..
+        } => Some(*tokens_per_second),
         _ => None,
     });
     let won = metrics.iter().rev().find_map(|line| match line {
@@ -135,7 +190,10 @@ fn standing(record: &RunRecord, metrics: &[Metrics]) -> Table {
     });
     let number = |value: Option<f64>| value.map_or_else(|| "-".into(), |v| format!("{v:.4}"));
     let mut rows = vec![
-        ("steps", format!("{} of {}", record.step, record.config.run.steps)),
+        (
+            "steps",
+            format!("{} of {}", record.step, record.config.run.steps),
+        ),
         ("input tokens", record.tokens.to_string()),
         ("passes over the data", record.position.epoch.to_string()),
         ("training loss", number(record.loss)),
@@ -147,7 +205,10 @@ fn standing(record: &RunRecord, metrics: &[Metrics]) -> Table {
     rows.extend(speed.map(|speed| ("tokens per second", format!("{speed:.0}"))));
     Table {
         head: Vec::new(),
-        rows: rows.into_iter().map(|(name, value)| vec![name.into(), value]).collect(),
+        rows: rows
+            .into_iter()
+            .map(|(name, value)| vec![name.into(), value])
+            .collect(),
     }
 }
 
@@ -155,7 +216,9 @@ fn last_evaluation(record: &RunRecord) -> Option<Table> {
     let evaluation = record.evaluation.as_ref()?;
     let rows = LEVELS.iter().enumerate().map(|(i, (level, _))| {
         let number = |value: Option<f64>| value.map_or_else(|| "-".into(), |v| format!("{v:.4}"));
-        let percent = |value: Option<f64>| value.map_or_else(|| "-".into(), |v| format!("{:.1} %", 100.0 * v));
+        let percent = |value: Option<f64>| {
+            value.map_or_else(|| "-".into(), |v| format!("{:.1} %", 100.0 * v))
+        };
         vec![
             (*level).into(),
             evaluation.samples[i].to_string(),
@@ -164,7 +227,9 @@ fn last_evaluation(record: &RunRecord) -> Option<Table> {
         ]
     });
     Some(Table {
-        head: ["level", "samples", "loss per token", "met exactly"].map(String::from).to_vec(),
+        head: ["level", "samples", "loss per token", "met exactly"]
+            .map(String::from)
+            .to_vec(),
         rows: rows.collect(),
     })
 }
@@ -178,7 +243,9 @@ fn data(record: &RunRecord) -> Table {
         ]
     });
     Table {
-        head: ["file", "transitions", "SHA-256"].map(String::from).to_vec(),
+        head: ["file", "transitions", "SHA-256"]
+            .map(String::from)
+            .to_vec(),
         rows: rows.collect(),
     }
 }
@@ -192,16 +259,28 @@ fn advantages(critics: &str) -> Vec<(&'static str, Bars)> {
     let Some(last) = last else {
         return Vec::new();
     };
-    let bars = LEVELS.iter().enumerate().filter_map(|(index, (level, colour))| {
-        let counts = last["levels"][index]["histogram"].as_array()?;
-        let label = |bin: usize| match bin {
-            0 => "below".to_owned(),
-            _ if bin + 1 == counts.len() => "above".to_owned(),
-            _ => format!("{:.1}", -1.1 + 0.1 * bin as f64),
-        };
-        let bars = counts.iter().enumerate().map(|(bin, count)| (label(bin), count.as_u64().unwrap_or(0)));
-        Some((*level, Bars { bars: bars.collect(), colour }))
-    });
+    let bars = LEVELS
+        .iter()
+        .enumerate()
+        .filter_map(|(index, (level, colour))| {
+            let counts = last["levels"][index]["histogram"].as_array()?;
+            let label = |bin: usize| match bin {
+                0 => "below".to_owned(),
+                _ if bin + 1 == counts.len() => "above".to_owned(),
+                _ => format!("{:.1}", -1.1 + 0.1 * bin as f64),
+            };
+            let bars = counts
+                .iter()
+                .enumerate()
+                .map(|(bin, count)| (label(bin), count.as_u64().unwrap_or(0)));
+            Some((
+                *level,
+                Bars {
+                    bars: bars.collect(),
+                    colour,
+                },
+            ))
+        });
     bars.collect()
 }
 

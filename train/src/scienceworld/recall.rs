@@ -8,8 +8,8 @@
 
 use std::collections::BTreeSet;
 
-use rand::seq::{IndexedRandom, SliceRandom};
 use rand::Rng;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use stride_agent::transition::{FrameText, Transition};
 use stride_environments::scienceworld::view::{Door, Place, Thing, View};

@@ -84,7 +84,9 @@ impl Event {
             match (number, field) {
                 (1, Field::Eight(time)) => event.time = f64::from_le_bytes(time),
                 (2, Field::Varint(step)) => event.step = step,
-                (3, Field::Bytes(text)) => event.version = Some(String::from_utf8(text.to_vec()).ok()?),
+                (3, Field::Bytes(text)) => {
+                    event.version = Some(String::from_utf8(text.to_vec()).ok()?)
+                }
                 (5, Field::Bytes(mut summary)) => {
                     while let Some((number, field)) = Field::next(&mut summary)? {
                         if let (1, Field::Bytes(value)) = (number, field) {

@@ -45,8 +45,7 @@ fn assert_same_ends(bench: &Bench, steps: u64) {
     assert_eq!((whole.0, killed.0), (steps, steps));
     assert_same_bits(&whole.1, &killed.1);
     let best = |run: &str| {
-        let (record, weights) =
-            state::load_weights(&bench.path(run).join(state::BEST)).unwrap();
+        let (record, weights) = state::load_weights(&bench.path(run).join(state::BEST)).unwrap();
         let bits: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
         (record.step, bits)
     };

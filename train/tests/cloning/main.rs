@@ -42,7 +42,10 @@ fn copying_is_learnt_exported_and_spoken() {
     let events = tensorboard::read(&bench.path("run").join(tensorboard::EVENTS)).unwrap();
     let last = events.last().unwrap();
     assert_eq!(last.step, 1000);
-    let score = last.scalars.iter().find(|(name, _)| name == "held_out/exact/low");
+    let score = last
+        .scalars
+        .iter()
+        .find(|(name, _)| name == "held_out/exact/low");
     assert!((score.unwrap().1 - exact).abs() < 1e-6);
 
     let checkpoint = bench.path("checkpoint");
