@@ -292,7 +292,8 @@ mod tests {
         assert!(lines[0].starts_with("test:0  subtask 0  step 7  low  by expert, episode success"));
         assert!(lines[2].trim_start().starts_with("observation  On the "));
         assert!(lines.last().unwrap().ends_with("; True"), "{shown}");
-        assert!(!shown.contains("progress"), "empty parts are left out");
+        assert!(shown.contains("\n  progress     None\n"), "{shown}");
+        assert!(!shown.contains("begin"), "markers alone are left out");
     }
 
     #[test]

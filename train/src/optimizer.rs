@@ -365,9 +365,10 @@ mod tests {
         };
         let close = |found: &[f32], expected: &[f32], what: &str| {
             assert_eq!(found.len(), expected.len());
+            // PyTorch adds 1e-6 to the norm that it divides by when it clips; sums of such terms may cancel.
+            let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
             for (a, b) in found.iter().zip(expected) {
-                // PyTorch adds 1e-6 to the norm that it divides by when it clips.
-                assert!((a - b).abs() <= 3e-6 * b.abs() + 1e-12, "{what}: {a} {b}");
+                assert!((a - b).abs() <= 3e-6 * largest, "{what}: {a} {b}");
             }
         };
         let mut state = OptimizerState::new(table.initial.clone(), &config);
