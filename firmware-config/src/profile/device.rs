@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Capacities, Inference, Limits, Memory, ProfileError};
+use super::{Agents, Capacities, Inference, Limits, Memory, ProfileError};
 use crate::text::{BoundedText, Overflow};
 
 /// Bytes of a profile's name at most.
@@ -37,6 +37,9 @@ pub struct DeviceProfile {
     /// What the process may take.
     #[serde(default)]
     pub memory: Memory,
+    /// How many agents a daemon keeps, and for how long.
+    #[serde(default)]
+    pub agents: Agents,
 }
 
 impl DeviceProfile {
@@ -51,6 +54,7 @@ impl DeviceProfile {
             limits: Limits::STANDARD,
             inference: Inference::STANDARD,
             memory: Memory::STANDARD,
+            agents: Agents::STANDARD,
         }
     }
 
@@ -77,6 +81,7 @@ impl DeviceProfile {
         }
         self.capacities.problems(report);
         self.limits.problems(report);
+        self.agents.problems(report);
         self.inference.problems(report);
         let (utterance_field, utterance) = self.capacities.largest_utterance();
         let prompt = self.capacities.prompt_tokens;

@@ -22,6 +22,7 @@
 //!
 //! The shipped profiles are in [`crate::boards`].
 
+mod agents;
 mod capacities;
 mod device;
 mod error;
@@ -31,6 +32,7 @@ mod memory;
 mod quantization;
 mod range;
 
+pub use agents::Agents;
 pub use capacities::Capacities;
 pub use device::{DESCRIPTION, DeviceProfile, NAME};
 pub use error::ProfileError;

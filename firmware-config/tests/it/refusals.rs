@@ -21,6 +21,7 @@ fn refuses_an_unknown_key() {
         "[limits]\nactions = 1",
         "[inference]\ntreads = 4",
         "[memory]\nbudget = 1",
+        "[agents]\nmost = 1",
     ] {
         let error = toml::from_str::<DeviceProfile>(text).expect_err(text);
         assert!(error.to_string().contains("unknown field"), "{error}");
@@ -137,6 +138,18 @@ fn refuses_limits_of_no_action() {
             format!("limits.{field} = 0: at least 1 (an agent must be allowed to act); raise it")
         );
     }
+}
+
+#[test]
+fn refuses_no_agent_and_more_than_a_disk_holds() {
+    assert_eq!(
+        refusal("[agents]\ncapacity = 0"),
+        "agents.capacity = 0: at least 1 (a daemon without agents serves nobody); raise it"
+    );
+    assert_eq!(
+        refusal("[agents]\ncapacity = 1048577"),
+        "agents.capacity = 1048577: at most 1048576; lower it"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use stride_firmware_config::level::PolicyLevel;
+use stride_firmware_config::profile::{self, DeviceProfile};
 
 use crate::constraint::ActionTemplates;
 use crate::error::EngineError;
@@ -135,6 +136,30 @@ impl EngineOptions {
 
     /// Most drafted tokens: behind the first wrong one all are wasted.
     const MOST_DRAFTED: u32 = 32;
+
+    /// The same options with what a device profile says about sizes: context, batch, GPU layers, number type of the KV
+    /// cache and utterance caps. Threads stay as they are: more than one helps large policies only. A profile that was
+    /// checked holds no zero where the engine wants none.
+    #[must_use]
+    pub fn under_profile(self, profile: &DeviceProfile) -> Self {
+        let (run, capacities) = (&profile.inference, &profile.capacities);
+        Self {
+            context_tokens: NonZeroU32::new(run.context_tokens),
+            batch_tokens: NonZeroU32::new(run.batch_tokens).unwrap_or(self.batch_tokens),
+            gpu_layers: run.gpu_layers,
+            kv_type: match run.kv {
+                profile::KvType::F16 => KvType::F16,
+                profile::KvType::Q8_0 => KvType::Q8_0,
+                _ => KvType::F32,
+            },
+            utterance_caps: PerLevel {
+                high: capacities.high_tokens,
+                low: capacities.low_tokens,
+                progress: capacities.progress_tokens,
+            },
+            ..self
+        }
+    }
 
     /// Checks what can be checked without a model.
     ///

@@ -9,7 +9,6 @@
 //! | [`bench_world`] | `stride-eval bench-world`: load and step times of a world |
 //! | [`policy`] | GGUF policies: the only module that knows the engine |
 //! | [`temperature`] | sampling temperatures as a command line writes them |
-//! | [`profile`] | device profiles, to play under a board's limits |
 //! | [`record`], [`output`] | transition files; JSON and HTML reports |
 //! | [`episode`] | one measured episode |
 //! | [`meter`], [`frames`] | what each step cost; how long frames were, what did not fit |
@@ -31,7 +30,6 @@ pub mod meter;
 pub mod output;
 pub mod play;
 pub mod policy;
-pub mod profile;
 pub mod record;
 pub mod replay;
 pub mod run;

@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use stride_engine::{ActionTemplates, EngineOptions, KvType, LlamaPolicy, PerLevel, Sampling};
-use stride_firmware_config::profile::{self, DeviceProfile};
+use stride_engine::{ActionTemplates, EngineOptions, LlamaPolicy, PerLevel, Sampling};
+use stride_firmware_config::profile::DeviceProfile;
 
 use crate::error::EvalError;
 use crate::run::report::PolicyFile;
@@ -52,7 +52,7 @@ impl PolicyOptions {
             ..EngineOptions::default()
         };
         if let Some(profile) = &self.profile {
-            under_profile(&mut options, profile);
+            options = options.under_profile(profile);
         }
         LlamaPolicy::load(&self.path, options).map_err(EvalError::policy)
     }
@@ -69,24 +69,6 @@ impl PolicyOptions {
             sha256,
         })
     }
-}
-
-/// What a profile says about the engine. A profile that was checked holds no zero where the engine wants none.
-fn under_profile(options: &mut EngineOptions, profile: &DeviceProfile) {
-    let (run, capacities) = (&profile.inference, &profile.capacities);
-    options.context_tokens = NonZeroU32::new(run.context_tokens);
-    options.batch_tokens = NonZeroU32::new(run.batch_tokens).unwrap_or(options.batch_tokens);
-    options.gpu_layers = run.gpu_layers;
-    options.kv_type = match run.kv {
-        profile::KvType::F16 => KvType::F16,
-        profile::KvType::Q8_0 => KvType::Q8_0,
-        _ => KvType::F32,
-    };
-    options.utterance_caps = PerLevel {
-        high: capacities.high_tokens,
-        low: capacities.low_tokens,
-        progress: capacities.progress_tokens,
-    };
 }
 
 fn digest(path: &Path) -> io::Result<(u64, String)> {

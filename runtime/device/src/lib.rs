@@ -1,4 +1,7 @@
-//! Device profiles: what a board would do with the same policy.
+//! Reads the device profiles that operators write: a shipped board by its name, or a TOML file.
+//!
+//! The profile itself is plain data of `stride-firmware-config`, which reads no files.
+#![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
 

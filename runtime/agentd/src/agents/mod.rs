@@ -1,0 +1,14 @@
+//! The agents: made, stepped, listed, deleted; one step at a time for each, each step recorded before it is answered.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`error`] | [`ServiceError`]: why a request was not done |
+//! | [`slots`] | who is there, and whose turn it is; the rules of a full daemon |
+//! | [`service`] | [`Agents`]: what the API does |
+
+pub mod error;
+pub mod service;
+pub mod slots;
+
+pub use error::ServiceError;
+pub use service::{Agents, AgentsOptions};

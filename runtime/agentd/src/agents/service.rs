@@ -1,0 +1,419 @@
+//! What the API does with agents.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use stride_agent::agent::{Limits, StepAgent};
+use stride_agent::event::Silent;
+use stride_client::api::{
+    Agent, AgentList, CreateAgent, REQUEST_ID, StepAnswer, StepEvent, StepRequest,
+};
+use stride_firmware_config::encoding;
+use stride_firmware_config::profile::DeviceProfile;
+use tokio::sync::{Semaphore, broadcast};
+use tokio::time::timeout;
+
+use super::error::ServiceError;
+use super::slots::{Leaving, Place, Slot, Slots};
+use crate::engine::Engine;
+use crate::metrics::Metrics;
+use crate::store::record::Seen;
+use crate::store::{AgentId, AgentRecord, Store, StoreError};
+use crate::worker::protocol::StepInput;
+use crate::worker::step;
+
+/// Agents of one page at most.
+pub const PAGE: usize = 1000;
+
+/// Expired agents that are deleted in one go.
+const SWEEP: usize = 256;
+
+/// Step events that a slow listener may lag behind before it misses some.
+const EVENTS: usize = 256;
+
+/// How agents are served.
+#[derive(Debug, Clone, Copy)]
+pub struct AgentsOptions {
+    /// Steps under way at most, waiting ones included.
+    pub steps: usize,
+    /// Time that one step may take, queue and restarts of the worker included.
+    pub patience: Duration,
+}
+
+/// Whether an answer was made now or before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// The answer.
+    pub answer: StepAnswer,
+    /// It was in the record already.
+    pub replayed: bool,
+}
+
+/// The agents.
+#[derive(Debug)]
+pub struct Agents {
+    slots: Slots,
+    store: Store,
+    engine: Engine,
+    limits: Limits,
+    capacity: u32,
+    options: AgentsOptions,
+    admission: Arc<Semaphore>,
+    /// Empty once the daemon shuts down, which ends the streams.
+    events: Mutex<Option<broadcast::Sender<StepEvent>>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Agents {
+    /// The agents that the store holds. Records that cannot be read are reported and left where they are.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open(
+        store: Store,
+        engine: Engine,
+        profile: &DeviceProfile,
+        options: AgentsOptions,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StoreError> {
+        let slots = Slots::new(profile.agents);
+        store.for_each(|id, record| match record {
+            Ok(record) => slots.add(id, Slot::new(record.used_at(), record.ended())),
+            Err(error) => tracing::error!(%error, "an agent cannot be read and is not served"),
+        })?;
+        let agents = Self {
+            slots,
+            store,
+            engine,
+            limits: Limits::of_profile(profile),
+            capacity: profile.agents.capacity,
+            options,
+            admission: Arc::new(Semaphore::new(options.steps)),
+            events: Mutex::new(Some(broadcast::channel(EVENTS).0)),
+            metrics,
+        };
+        agents.count();
+        Ok(agents)
+    }
+
+    /// Makes an agent, or returns the one that there is with the same id, task and scene; true when it is new.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub async fn create(
+        self: &Arc<Self>,
+        request: CreateAgent,
+    ) -> Result<(Agent, bool), ServiceError> {
+        let agents = Arc::clone(self);
+        // A task of its own: a client that hangs up must not leave an agent half made.
+        let made = tokio::spawn(async move { agents.create_now(request).await });
+        made.await.unwrap_or(Err(ServiceError::Closed))
+    }
+
+    async fn create_now(&self, request: CreateAgent) -> Result<(Agent, bool), ServiceError> {
+        let id = match &request.id {
+            Some(id) => id.parse().map_err(|error| invalid("id", error))?,
+            None => AgentId::random(),
+        };
+        if request.task.trim().is_empty() {
+            return Err(invalid("task", "it is empty; say what the agent is to do"));
+        }
+        let limits = self.limits.clone();
+        let begun = StepAgent::begin(&request.task, &request.scene, limits, &mut Silent);
+        let now = unix_seconds();
+        match self.slots.place(id, now) {
+            Place::Full => Err(ServiceError::Full {
+                capacity: self.capacity,
+            }),
+            Place::Taken(slot) => {
+                let _turn = slot.turn().await.ok_or(ServiceError::NotFound(id))?;
+                let there = self.read(id)?;
+                let (state, wanted) = (there.state(), begun.state());
+                if (&state.task, &state.scene) == (&wanted.task, &wanted.scene) {
+                    Ok((there.describe(id.as_str()), false))
+                } else {
+                    Err(ServiceError::Exists(id))
+                }
+            }
+            Place::Free {
+                slot,
+                turn: _turn,
+                leaving,
+            } => {
+                if let Some(leaving) = leaving
+                    && let Err(error) = self.forget(leaving).await
+                {
+                    self.slots.remove(&id, &slot);
+                    return Err(error);
+                }
+                let record = AgentRecord::new(begun.state().clone(), now);
+                if let Err(error) = self.store.put(id, &record).await {
+                    self.slots.remove(&id, &slot);
+                    return Err(error.into());
+                }
+                self.count();
+                Ok((record.describe(id.as_str()), true))
+            }
+        }
+    }
+
+    /// One agent.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub fn get(&self, id: AgentId) -> Result<Agent, ServiceError> {
+        self.find(id)?;
+        Ok(self.read(id)?.describe(id.as_str()))
+    }
+
+    /// An agent's state, as the checksummed record of `stride-firmware-config`.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub fn export(&self, id: AgentId) -> Result<Vec<u8>, ServiceError> {
+        self.find(id)?;
+        encoded(&self.read(id)?)
+    }
+
+    /// A page of agents.
+    #[must_use]
+    pub fn list(&self, after: Option<&AgentId>, limit: usize) -> AgentList {
+        let (agents, next) = self.slots.page(after, limit.clamp(1, PAGE));
+        AgentList {
+            agents,
+            total: u32::try_from(self.slots.len()).unwrap_or(u32::MAX),
+            capacity: self.capacity,
+            next: next.map(|next| next.to_string()),
+        }
+    }
+
+    /// Deletes an agent, after the step that it is in.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub async fn delete(self: &Arc<Self>, id: AgentId) -> Result<(), ServiceError> {
+        let agents = Arc::clone(self);
+        let gone = tokio::spawn(async move {
+            let slot = agents.find(id)?;
+            let _turn = slot.turn().await.ok_or(ServiceError::NotFound(id))?;
+            agents.store.delete(id).await?;
+            agents.slots.remove(&id, &slot);
+            agents.count();
+            Ok(())
+        });
+        gone.await.unwrap_or(Err(ServiceError::Closed))
+    }
+
+    /// Makes a step. The record is written before this returns; the same request again returns the same answer.
+    ///
+    /// # Errors
+    /// [`ServiceError`]; the agent is then as before, unless the store says otherwise.
+    pub async fn step(
+        self: &Arc<Self>,
+        id: AgentId,
+        request: StepRequest,
+    ) -> Result<Answered, ServiceError> {
+        check(&request)?;
+        let permit = Arc::clone(&self.admission)
+            .try_acquire_owned()
+            .map_err(|_| ServiceError::Busy)?;
+        let agents = Arc::clone(self);
+        // A task of its own: a client that hangs up must not end the agent's turn between the policy and the record.
+        let made = tokio::spawn(async move {
+            let _permit = permit;
+            let start = Instant::now();
+            let slot = agents.find(id)?;
+            let late = ServiceError::TimedOut {
+                seconds: agents.options.patience.as_secs(),
+            };
+            let Ok(turn) = timeout(agents.options.patience, slot.turn()).await else {
+                return Err(late);
+            };
+            let _turn = turn.ok_or(ServiceError::NotFound(id))?;
+            let left = agents.options.patience.saturating_sub(start.elapsed());
+            let answered = agents.step_now(id, &slot, request, left).await?;
+            let seconds = start.elapsed().as_secs_f64();
+            agents.metrics.step_seconds.observe(seconds);
+            Ok(answered)
+        });
+        made.await.unwrap_or(Err(ServiceError::Closed))
+    }
+
+    /// The agent's turn is ours.
+    async fn step_now(
+        &self,
+        id: AgentId,
+        slot: &Slot,
+        request: StepRequest,
+        patience: Duration,
+    ) -> Result<Answered, ServiceError> {
+        let mut record = self.read(id)?;
+        match record.seen(&request.request_id) {
+            Seen::Last(answer) => {
+                self.metrics.replays.inc();
+                return Ok(Answered {
+                    answer: *answer,
+                    replayed: true,
+                });
+            }
+            Seen::Earlier => {
+                let request_id = request.request_id;
+                return Err(ServiceError::Superseded { id, request_id });
+            }
+            Seen::New if record.ended() => return Err(ServiceError::Ended(id)),
+            Seen::New => {}
+        }
+        let (request_id, reward) = (&*request.request_id, request.reward);
+        let answer = if request.done {
+            record.end(request_id, request.won, reward, unix_seconds())
+        } else {
+            let step = StepInput {
+                state: encoded(&record)?,
+                observation: request.observation,
+                invalid: request.invalid,
+            };
+            let made = timeout(patience, self.engine.step(step)).await;
+            let outcome = made.map_err(|_| ServiceError::TimedOut {
+                seconds: self.options.patience.as_secs(),
+            })??;
+            record
+                .step(request_id, &outcome, reward, unix_seconds())
+                .map_err(|source| StoreError::Record { id, source })?
+        };
+        self.store.put(id, &record).await?;
+        slot.used(record.used_at(), record.ended());
+        self.note(id, &answer);
+        Ok(Answered {
+            answer,
+            replayed: false,
+        })
+    }
+
+    /// Every step from now on, as it is answered.
+    ///
+    /// # Errors
+    /// When the daemon shuts down.
+    pub fn events(&self) -> Result<broadcast::Receiver<StepEvent>, ServiceError> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = events.as_ref().ok_or(ServiceError::Closed)?;
+        Ok(sender.subscribe())
+    }
+
+    /// Deletes the agents that expired.
+    pub async fn sweep(&self) {
+        for leaving in self.slots.expired(unix_seconds(), SWEEP) {
+            if let Err(error) = self.forget(leaving).await {
+                tracing::warn!(%error, "an expired agent stays");
+            }
+        }
+        self.count();
+    }
+
+    /// Whether the store takes records.
+    #[must_use]
+    pub fn writable(&self) -> bool {
+        self.store.is_open()
+    }
+
+    /// Waits until no step is under way, and lets none begin.
+    pub async fn close(&self) {
+        let all = u32::try_from(self.options.steps).unwrap_or(u32::MAX);
+        // Fails only when it was closed before.
+        let _ = self.admission.acquire_many(all).await;
+        self.admission.close();
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        *events = None;
+    }
+
+    async fn forget(&self, leaving: Leaving) -> Result<(), ServiceError> {
+        if let Err(error) = self.store.delete(leaving.id).await {
+            self.slots.put_back(&leaving);
+            return Err(error.into());
+        }
+        tracing::info!(agent = %leaving.id, rule = leaving.rule, "agent deleted");
+        self.metrics.evicted(leaving.rule);
+        Ok(())
+    }
+
+    fn find(&self, id: AgentId) -> Result<Arc<Slot>, ServiceError> {
+        self.slots.find(&id).ok_or(ServiceError::NotFound(id))
+    }
+
+    fn read(&self, id: AgentId) -> Result<AgentRecord, ServiceError> {
+        self.store.get(&id)?.ok_or(ServiceError::NotFound(id))
+    }
+
+    fn note(&self, id: AgentId, answer: &StepAnswer) {
+        let metrics = &self.metrics;
+        metrics.steps.inc();
+        metrics.stuck.inc_by(u64::from(answer.flags.stuck));
+        metrics
+            .prompt_tokens
+            .inc_by(u64::from(answer.tokens.prompt));
+        metrics
+            .decoded_tokens
+            .inc_by(u64::from(answer.tokens.decoded));
+        metrics
+            .generated_tokens
+            .inc_by(u64::from(answer.tokens.generated));
+        let policy = Duration::from_micros(answer.micros);
+        metrics.policy_seconds.observe(policy.as_secs_f64());
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listeners) = events.as_ref()
+            && listeners.receiver_count() > 0
+        {
+            // Fails only when the last of them has just gone.
+            let _ = listeners.send(StepEvent {
+                agent: id.to_string(),
+                answer: answer.clone(),
+            });
+        }
+    }
+
+    fn count(&self) {
+        let agents = i64::try_from(self.slots.len()).unwrap_or(i64::MAX);
+        self.metrics.agents.set(agents);
+    }
+}
+
+fn check(request: &StepRequest) -> Result<(), ServiceError> {
+    let id = &request.request_id;
+    if id.is_empty() || id.len() > REQUEST_ID || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let problem = format!("1 to {REQUEST_ID} printable ASCII characters without spaces");
+        return Err(invalid("request_id", problem));
+    }
+    if !request.reward.is_finite() {
+        return Err(invalid("reward", "it is no number"));
+    }
+    if request.observation.trim().is_empty() && !request.done {
+        return Err(invalid(
+            "observation",
+            "it is empty; say what the world says",
+        ));
+    }
+    if request.won && !request.done {
+        return Err(invalid("won", "an episode is won when it is `done`"));
+    }
+    Ok(())
+}
+
+fn invalid(field: &'static str, problem: impl ToString) -> ServiceError {
+    ServiceError::Invalid {
+        field,
+        problem: problem.to_string(),
+    }
+}
+
+fn encoded(record: &AgentRecord) -> Result<Vec<u8>, ServiceError> {
+    step::encode(record.state()).map_err(|error: encoding::EncodeError| {
+        ServiceError::Step(crate::engine::StepFailure::Policy(error.to_string()))
+    })
+}
+
+/// Seconds since 1970, by the clock of this machine.
+#[must_use]
+pub fn unix_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

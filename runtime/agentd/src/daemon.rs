@@ -1,0 +1,238 @@
+//! The daemon from its start to its end.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use stride_firmware_config::profile::DeviceProfile;
+use tokio::sync::{mpsc, watch};
+
+use crate::agents::{Agents, AgentsOptions};
+use crate::config::{Config, ConfigError};
+use crate::engine::model::Registry;
+use crate::engine::{Engine, EngineOptions, ModelError};
+use crate::http::app::{App, Bounds};
+use crate::http::guard::{Entry, Guard, SharedTokens};
+use crate::http::listen::{ListenError, Listener, Place};
+use crate::http::{router, serve};
+use crate::metrics::Metrics;
+use crate::models::Models;
+use crate::store::{Store, StoreError};
+use crate::tokens::{TokenError, Tokens};
+
+/// Between two looks for expired agents.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// Steps that are in the worker at once: one that is made, and one so that it does not wait for the next.
+const WINDOW: usize = 2;
+
+/// Why the daemon cannot run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DaemonError {
+    /// The settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The device profile.
+    #[error(transparent)]
+    Profile(#[from] stride_device::ProfileFileError),
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The sockets.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The tokens.
+    #[error(transparent)]
+    Tokens(#[from] TokenError),
+    /// The system.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Runs the daemon until `stop` is ready, then lets it finish what it is at. Whenever `reload` says so, the tokens and the name of
+/// the model to serve are read again.
+///
+/// # Errors
+/// [`DaemonError`] when it cannot start.
+pub async fn run(
+    config: &Config,
+    stop: impl Future<Output = ()>,
+    reload: mpsc::Receiver<()>,
+) -> Result<(), DaemonError> {
+    let profile = match &config.profile {
+        Some(name) => stride_device::read_profile(name)?,
+        None => DeviceProfile::standard(),
+    };
+    tracing::info!(%profile, "profile");
+    let metrics = Arc::new(Metrics::new());
+    let tokens = match &config.tokens {
+        Some(path) => Some(Arc::new(RwLock::new(Tokens::read(path)?))),
+        None => None,
+    };
+    // Sockets before anything slow, so that a second daemon stops at once; connections wait until the agents are read.
+    let mut listeners = Vec::new();
+    for place in &config.listen {
+        let mode = config.socket_mode().unwrap_or(0o600);
+        listeners.push(Listener::bind(place, mode, config.allow_remote).await?);
+    }
+    let (store, store_thread) = Store::open(&config.state, Arc::clone(&metrics))?;
+    let registry = Registry::new(config.models.clone());
+    let model = Models::first(&registry, &store, config.model.as_deref())?;
+    let options = engine_options(config, &profile);
+    let (engine, engine_thread) = Engine::start(model, options, Arc::clone(&metrics))
+        .map_err(|source| system("the supervisor's thread", source))?;
+    let agents = Arc::new(Agents::open(
+        store.clone(),
+        engine.clone(),
+        &profile,
+        AgentsOptions {
+            steps: config.limits.steps,
+            patience: config.limits.patience(),
+        },
+        Arc::clone(&metrics),
+    )?);
+    let app = App {
+        agents: Arc::clone(&agents),
+        engine: engine.clone(),
+        models: Models::new(registry, engine, store),
+        metrics: Arc::clone(&metrics),
+        bounds: bounds(config),
+    };
+    let served = Served {
+        config,
+        app,
+        tokens,
+    };
+    served.until(stop, reload, listeners).await?;
+    drop(agents);
+    join("the supervisor", engine_thread).await;
+    join("the store", store_thread).await;
+    tracing::info!("ended in order");
+    Ok(())
+}
+
+/// The daemon while it serves.
+struct Served<'a> {
+    config: &'a Config,
+    app: App,
+    tokens: Option<SharedTokens>,
+}
+
+impl Served<'_> {
+    async fn until(
+        self,
+        stop: impl Future<Output = ()>,
+        mut reload: mpsc::Receiver<()>,
+        listeners: Vec<Listener>,
+    ) -> Result<(), DaemonError> {
+        let (closing, closed) = watch::channel(false);
+        let grace = Duration::from_secs(self.config.limits.grace_seconds);
+        let mut servers = Vec::new();
+        for listener in listeners {
+            let place = listener
+                .place()
+                .map_err(|source| system("a socket", source))?;
+            tracing::info!(%place, "listening");
+            let (bounds, metrics) = (self.app.bounds, Arc::clone(&self.app.metrics));
+            let guard = Guard::new(
+                self.entry(&place),
+                self.config.limits.rate,
+                Arc::clone(&metrics),
+            );
+            let router = router::router(self.app.clone(), guard);
+            let served = serve::serve(listener, router, bounds, metrics, closed.clone(), grace);
+            servers.push(tokio::spawn(served));
+        }
+        let mut sweep = tokio::time::interval(SWEEP);
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                _ = sweep.tick() => self.app.agents.sweep().await,
+                Some(()) = reload.recv() => self.reload().await,
+            }
+        }
+        tracing::info!("shutting down; running steps are finished");
+        // Fails only when every listener is gone already.
+        let _ = closing.send(true);
+        self.app.agents.close().await;
+        for server in servers {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "a listener ended badly");
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&self, place: &Place) -> Entry {
+        match (place, &self.tokens) {
+            (Place::Unix(_), _) => Entry::Permissions,
+            (Place::Tcp(_), Some(tokens)) => Entry::Tokens(Arc::clone(tokens)),
+            (Place::Tcp(address), None) if address.ip().is_loopback() => Entry::ThisMachine,
+            (Place::Tcp(_), None) => Entry::Anybody,
+        }
+    }
+
+    async fn reload(&self) {
+        if let (Some(path), Some(tokens)) = (&self.config.tokens, &self.tokens) {
+            match Tokens::read(path) {
+                Ok(read) => *tokens.write().unwrap_or_else(PoisonError::into_inner) = read,
+                Err(error) => tracing::error!(%error, "the tokens stay as they were"),
+            }
+        }
+        match self.app.models.reload().await {
+            Ok(()) => tracing::info!("read again"),
+            Err(error) => tracing::error!(%error, "the model stays as it was"),
+        }
+    }
+}
+
+fn engine_options(config: &Config, profile: &DeviceProfile) -> EngineOptions {
+    let worker = &config.worker;
+    let of_profile = config.profile.as_ref().map(|_| profile.inference.threads);
+    EngineOptions {
+        // The same program, even after its file was replaced by an upgrade.
+        program: PathBuf::from("/proc/self/exe"),
+        profile: profile.clone(),
+        threads: config.threads.or(of_profile).unwrap_or(1),
+        constrain: config.constrain,
+        load_deadline: Duration::from_secs(worker.load_seconds),
+        step_deadline: Duration::from_secs(worker.step_seconds),
+        probe_pause: Duration::from_secs(worker.probe_seconds),
+        window: WINDOW,
+        queue: config.limits.steps,
+        probation: worker.probation_steps,
+    }
+}
+
+fn bounds(config: &Config) -> Bounds {
+    let (limits, worker) = (&config.limits, &config.worker);
+    Bounds {
+        body_bytes: limits.body_bytes,
+        body_deadline: Duration::from_secs(limits.body_seconds),
+        head_deadline: Duration::from_secs(limits.head_seconds),
+        connections: limits.connections,
+        step_deadline: Duration::from_secs(worker.step_seconds),
+        probe_pause: Duration::from_secs(worker.probe_seconds),
+    }
+}
+
+async fn join(what: &'static str, thread: std::thread::JoinHandle<()>) {
+    let ended = tokio::task::spawn_blocking(move || thread.join()).await;
+    if !matches!(ended, Ok(Ok(()))) {
+        tracing::error!(what, "a thread ended badly");
+    }
+}
+
+fn system(what: &'static str, source: std::io::Error) -> DaemonError {
+    DaemonError::System { what, source }
+}

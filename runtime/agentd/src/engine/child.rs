@@ -1,0 +1,169 @@
+//! One worker process and its socket.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::handle::EngineOptions;
+use super::model::Model;
+use crate::worker::link::{self, LinkError};
+use crate::worker::protocol::{FromWorker, Load, ToWorker};
+
+/// A worker that has loaded its policy. Dropping it kills the process.
+#[derive(Debug)]
+pub(super) struct Worker {
+    process: Process,
+    to: OwnedWriteHalf,
+    /// Ends when the worker dies or says something that is no message.
+    pub(super) answers: mpsc::Receiver<FromWorker>,
+    pub(super) model: Model,
+    pub(super) context_tokens: u32,
+}
+
+impl Worker {
+    /// Starts a worker and waits until its policy has answered a first frame.
+    ///
+    /// # Errors
+    /// A sentence that says why there is none.
+    pub(super) async fn start(model: Model, options: &EngineOptions) -> Result<Self, String> {
+        let (mut process, socket) = Process::spawn(options)
+            .map_err(|error| format!("the worker cannot be started: {error}"))?;
+        let stream = socket
+            .set_nonblocking(true)
+            .and_then(|()| UnixStream::from_std(socket))
+            .map_err(|error| format!("the worker's socket: {error}"))?;
+        let (from, mut to) = stream.into_split();
+        let (send, mut answers) = mpsc::channel(16);
+        tokio::spawn(receive(BufReader::new(from), send));
+        let load = ToWorker::Load(Load {
+            path: model.path.to_string_lossy().into_owned(),
+            profile: serde_json::to_string(&options.profile)
+                .map_err(|error| format!("the profile: {error}"))?,
+            threads: options.threads,
+            constrain: options.constrain,
+        });
+        let loaded = async {
+            send_to(&mut to, &load).await.ok()?;
+            answers.recv().await
+        };
+        match timeout(options.load_deadline, loaded).await {
+            Ok(Some(FromWorker::Loaded { context_tokens })) => Ok(Self {
+                process,
+                to,
+                answers,
+                model,
+                context_tokens,
+            }),
+            Ok(Some(FromWorker::Refused { message })) => Err(message),
+            Ok(Some(_)) => Err("the worker answered out of order".into()),
+            Ok(None) => Err(format!(
+                "the worker died while it loaded: {}",
+                process.end()
+            )),
+            Err(_) => Err(format!(
+                "the policy was not loaded within {} s",
+                options.load_deadline.as_secs()
+            )),
+        }
+    }
+
+    /// The process.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    /// Sends a message, within the time in which a step must be made: a worker that does not read hangs.
+    pub(super) async fn send(
+        &mut self,
+        message: &ToWorker,
+        patience: Duration,
+    ) -> Result<(), LinkError> {
+        match timeout(patience, send_to(&mut self.to, message)).await {
+            Ok(sent) => sent,
+            Err(_) => Err(LinkError::Io(io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    /// Kills the process if it still runs, and says how it ended.
+    pub(super) fn end(mut self) -> String {
+        self.process.end()
+    }
+}
+
+async fn send_to(to: &mut OwnedWriteHalf, message: &ToWorker) -> Result<(), LinkError> {
+    Ok(to.write_all(&link::pack(message)?).await?)
+}
+
+/// Hands on what the worker says, in a task of its own so that waiting for it can be broken off without losing half a message.
+async fn receive(mut from: BufReader<OwnedReadHalf>, to: mpsc::Sender<FromWorker>) {
+    loop {
+        match receive_one(&mut from).await {
+            Ok(answer) => {
+                if to.send(answer).await.is_err() {
+                    return;
+                }
+            }
+            Err(LinkError::Io(_)) => return,
+            Err(error) => {
+                tracing::error!(%error, "the worker says nothing that can be understood");
+                return;
+            }
+        }
+    }
+}
+
+async fn receive_one(from: &mut BufReader<OwnedReadHalf>) -> Result<FromWorker, LinkError> {
+    let mut header = [0; 4];
+    from.read_exact(&mut header).await?;
+    let mut body = vec![0; link::unpack_length(header)?];
+    from.read_exact(&mut body).await?;
+    link::unpack(&body)
+}
+
+/// The process itself; killed and waited for when dropped, so that none is left behind.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Process {
+    fn spawn(options: &EngineOptions) -> io::Result<(Self, StdStream)> {
+        let (ours, theirs) = StdStream::pair()?;
+        let child = Command::new(&options.program)
+            .arg("worker")
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok((Self(child), ours))
+    }
+
+    fn end(&mut self) -> String {
+        // Fails only when it has ended already.
+        let _ = self.0.kill();
+        match self.0.wait() {
+            Ok(status) => describe(status),
+            Err(error) => format!("unknown: {error}"),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (_, Some(signal)) => format!("signal {signal}"),
+        _ => status.to_string(),
+    }
+}

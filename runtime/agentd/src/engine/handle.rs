@@ -1,0 +1,156 @@
+//! What the rest of the daemon holds of the engine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use stride_client::api::ModelInfo;
+use stride_firmware_config::profile::DeviceProfile;
+use tokio::sync::{mpsc, oneshot};
+
+use super::model::{Model, ModelError};
+use super::status::Status;
+use super::supervisor;
+use crate::metrics::Metrics;
+use crate::worker::protocol::{StepInput, StepOutcome};
+
+/// How workers are started and asked.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// The program whose subcommand `worker` is the worker: the daemon itself.
+    pub program: PathBuf,
+    /// The device profile.
+    pub profile: DeviceProfile,
+    /// CPU threads of the policy.
+    pub threads: u32,
+    /// Decode actions along verb templates.
+    pub constrain: bool,
+    /// Time in which a policy must be loaded.
+    pub load_deadline: Duration,
+    /// Time in which the next of the steps in the worker must be made; a worker that takes longer hangs and is killed.
+    pub step_deadline: Duration,
+    /// Time without a step after which the worker is asked to show that it answers.
+    pub probe_pause: Duration,
+    /// Steps in the worker at once. They are made one after another; two keep it busy between them.
+    pub window: usize,
+    /// Steps that wait for the worker at most.
+    pub queue: usize,
+    /// Steps after the switch to another model in which a failure brings the one before back.
+    pub probation: u32,
+}
+
+/// Why a step was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepFailure {
+    /// The policy cannot answer this step, and could not if it were asked again.
+    #[error("the policy could not answer: {0}")]
+    Policy(String),
+    /// The worker died or hung each time this step was in it.
+    #[error(
+        "the worker ended {attempts} times while it made this step; the agent is as it was before"
+    )]
+    Deadly {
+        /// How often.
+        attempts: u32,
+    },
+    /// Too many steps wait.
+    #[error("too many steps wait for the policy")]
+    Busy,
+    /// The daemon shuts down.
+    #[error("the daemon is shutting down")]
+    Closed,
+}
+
+/// One step on its way.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) step: StepInput,
+    pub(super) reply: oneshot::Sender<Result<StepOutcome, StepFailure>>,
+    /// Times that a worker ended with this step alone in it.
+    pub(super) attempts: u32,
+    /// It was in a worker that ended.
+    pub(super) suspect: bool,
+}
+
+/// A wish of an operator.
+#[derive(Debug)]
+pub(super) enum Wish {
+    /// Serve this model from now on.
+    Activate {
+        model: Model,
+        reply: oneshot::Sender<Result<ModelInfo, ModelError>>,
+    },
+}
+
+/// The engine: steps go in, steps come out; the worker's death is not noticed here.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    jobs: mpsc::Sender<Job>,
+    wishes: mpsc::Sender<Wish>,
+    status: Arc<Status>,
+}
+
+impl Engine {
+    /// Starts the supervisor, which loads the model. The engine takes steps at once; they wait until the model is there.
+    /// The thread ends when the last engine is dropped.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        model: Model,
+        options: EngineOptions,
+        metrics: Arc<Metrics>,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (jobs, incoming) = mpsc::channel(options.queue);
+        let (wishes, wished) = mpsc::channel(4);
+        let status = Arc::new(Status::default());
+        let engine = Self {
+            jobs,
+            wishes,
+            status: Arc::clone(&status),
+        };
+        let thread = supervisor::start(model, options, incoming, wished, status, metrics)?;
+        Ok((engine, thread))
+    }
+
+    /// Makes a step, whatever happens to the worker meanwhile.
+    ///
+    /// # Errors
+    /// [`StepFailure`].
+    pub async fn step(&self, step: StepInput) -> Result<StepOutcome, StepFailure> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            step,
+            reply,
+            attempts: 0,
+            suspect: false,
+        };
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StepFailure::Busy,
+            mpsc::error::TrySendError::Closed(_) => StepFailure::Closed,
+        })?;
+        answer.await.unwrap_or(Err(StepFailure::Closed))
+    }
+
+    /// Loads a model beside the one that serves, and switches to it between two steps.
+    ///
+    /// # Errors
+    /// When it was refused; the one before serves on.
+    pub async fn activate(&self, model: Model) -> Result<ModelInfo, ModelError> {
+        let (reply, answer) = oneshot::channel();
+        let wish = Wish::Activate { model, reply };
+        self.wishes
+            .send(wish)
+            .await
+            .map_err(|_| ModelError::Closed)?;
+        answer.await.unwrap_or(Err(ModelError::Closed))
+    }
+
+    /// What is known about the worker.
+    #[must_use]
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+}

@@ -1,0 +1,19 @@
+//! The daemon's side of its worker: start it, ask it, notice that it died or hangs, start it again.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`model`] | [`Model`]: a GGUF file under its name, with its hash |
+//! | [`handle`] | [`Engine`]: what the rest of the daemon holds |
+//! | `child` | one worker process and its socket |
+//! | `supervisor` | the thread that owns the workers |
+//! | [`status`] | what is known about the worker: for readiness and metrics |
+
+mod child;
+pub mod handle;
+pub mod model;
+pub mod status;
+mod supervisor;
+
+pub use handle::{Engine, EngineOptions, StepFailure};
+pub use model::{Model, ModelError};
+pub use status::Status;

@@ -1,0 +1,41 @@
+//! What handlers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::agents::Agents;
+use crate::engine::Engine;
+use crate::metrics::Metrics;
+use crate::models::Models;
+
+/// What handlers share.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The agents.
+    pub agents: Arc<Agents>,
+    /// The engine, for its state.
+    pub engine: Engine,
+    /// The models folder.
+    pub models: Arc<Models>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Bounds on requests.
+    pub bounds: Bounds,
+}
+
+/// Bounds on requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Bytes of a request's body at most.
+    pub body_bytes: usize,
+    /// Time in which a body must be there.
+    pub body_deadline: Duration,
+    /// Time in which a request's head must be there, and that an idle connection is kept.
+    pub head_deadline: Duration,
+    /// Connections on one listener at most.
+    pub connections: usize,
+    /// Time in which a policy call must finish, for readiness.
+    pub step_deadline: Duration,
+    /// Time after which an idle worker is probed, for readiness.
+    pub probe_pause: Duration,
+}

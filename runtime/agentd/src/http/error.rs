@@ -1,0 +1,203 @@
+//! Every refusal has a status, a code and a sentence.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use stride_client::api::{ErrorBody, ErrorDetail};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
+
+use crate::agents::ServiceError;
+use crate::engine::{ModelError, StepFailure};
+use crate::store::StoreError;
+
+/// A refusal.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    /// Seconds after which it is worth trying again.
+    retry_after: Option<u32>,
+}
+
+/// Every status that a refusal can have, and when.
+const REFUSALS: [(StatusCode, &str); 13] = [
+    (
+        StatusCode::BAD_REQUEST,
+        "The request is no JSON, or a field of it cannot be used",
+    ),
+    (StatusCode::UNAUTHORIZED, "There is no valid token"),
+    (
+        StatusCode::FORBIDDEN,
+        "The host or the token does not allow this",
+    ),
+    (
+        StatusCode::NOT_FOUND,
+        "There is no such agent, model or path",
+    ),
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        "The path knows other methods",
+    ),
+    (
+        StatusCode::REQUEST_TIMEOUT,
+        "The request was not there in time",
+    ),
+    (StatusCode::CONFLICT, "The agent is not in a state for this"),
+    (StatusCode::PAYLOAD_TOO_LARGE, "The body is too long"),
+    (
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "The body is not declared as application/json",
+    ),
+    (
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "The policy cannot answer this step, or the model was refused",
+    ),
+    (
+        StatusCode::TOO_MANY_REQUESTS,
+        "Too much at once; see Retry-After",
+    ),
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "A step that ends its worker each time, or a damaged record",
+    ),
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Not now: no policy, no storage, no room; see Retry-After",
+    ),
+];
+
+impl ApiError {
+    /// A refusal.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            retry_after: None,
+        }
+    }
+
+    /// The same with an advice when to try again.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            error: ErrorDetail {
+                code: self.code.into(),
+                message: self.message,
+            },
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert("retry-after", seconds.into());
+        }
+        response
+    }
+}
+
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        use ServiceError as E;
+        let message = error.to_string();
+        match error {
+            E::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "no_agent", message),
+            E::Exists(_) => Self::new(StatusCode::CONFLICT, "agent_exists", message),
+            E::Ended(_) => Self::new(StatusCode::CONFLICT, "episode_over", message),
+            E::Superseded { .. } => Self::new(StatusCode::CONFLICT, "request_superseded", message),
+            E::Invalid { .. } => Self::new(StatusCode::BAD_REQUEST, "invalid", message),
+            E::Full { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "agents_full", message).retry_after(60)
+            }
+            E::Busy => Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", message).retry_after(1),
+            E::TimedOut { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", message).retry_after(1)
+            }
+            E::Closed => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "closing", message).retry_after(1)
+            }
+            E::Step(failure) => failure.into(),
+            E::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StepFailure> for ApiError {
+    fn from(failure: StepFailure) -> Self {
+        let message = failure.to_string();
+        match failure {
+            StepFailure::Policy(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "policy_failed", message)
+            }
+            StepFailure::Deadly { .. } => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "step_deadly", message)
+            }
+            StepFailure::Busy => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", message).retry_after(1)
+            }
+            StepFailure::Closed => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "closing", message).retry_after(1)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "store");
+        let message = error.to_string();
+        match error {
+            StoreError::Record { .. } => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "record_damaged", message)
+            }
+            _ => Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage", message).retry_after(1),
+        }
+    }
+}
+
+impl From<ModelError> for ApiError {
+    fn from(error: ModelError) -> Self {
+        let message = error.to_string();
+        match error {
+            ModelError::Name { .. } => Self::new(StatusCode::BAD_REQUEST, "invalid", message),
+            ModelError::File { .. } => Self::new(StatusCode::NOT_FOUND, "no_model", message),
+            ModelError::Closed => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "closing", message).retry_after(1)
+            }
+            _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "model_refused", message),
+        }
+    }
+}
+
+/// All refusals, for the OpenAPI document.
+#[derive(Debug)]
+pub struct Refusals;
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let schema = Ref::from_schema_name(ErrorBody::name());
+        REFUSALS
+            .into_iter()
+            .map(|(status, when)| {
+                let content = ContentBuilder::new().schema(Some(schema.clone())).build();
+                let response = ResponseBuilder::new()
+                    .description(when)
+                    .content("application/json", content)
+                    .build();
+                (status.as_str().to_owned(), response.into())
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,27 @@
+//! The API over HTTP/1.1.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`app`] | [`App`]: what handlers share |
+//! | [`agents`], [`models`], [`health`] | the handlers |
+//! | [`stream`] | steps as server-sent events |
+//! | [`body`] | JSON in and out, bounded in size and time |
+//! | [`error`] | [`ApiError`]: every refusal has a status, a code and a sentence |
+//! | [`guard`] | who may ask, and how often |
+//! | [`router`] | the routes, and the OpenAPI document made from them |
+//! | [`listen`], [`serve`] | sockets, and the connections on them |
+
+pub mod agents;
+pub mod app;
+pub mod body;
+pub mod error;
+pub mod guard;
+pub mod health;
+pub mod listen;
+pub mod models;
+pub mod router;
+pub mod serve;
+pub mod stream;
+
+pub use app::App;
+pub use error::ApiError;

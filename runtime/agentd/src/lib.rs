@@ -1,0 +1,32 @@
+//! The daemon that serves step-level agents to programs on a device, and keeps them through crashes and power cuts.
+//!
+//! ```text
+//! client -> http -> agents -> engine (supervisor) -> worker process (llama.cpp)
+//!                     |
+//!                   store (redb): the record is written, synced, and then answered for
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`http`] | the API: HTTP/1.1 on Unix sockets and TCP |
+//! | [`agents`] | one step at a time for each agent; repeated requests; the rules of a full daemon |
+//! | [`store`] | records of fixed size, group commit |
+//! | [`engine`] | the supervisor of the worker process, the models folder |
+//! | [`worker`] | the worker process: loads one policy and makes steps |
+//! | [`models`] | which model serves |
+//! | [`tokens`] | bearer tokens, hashed at rest |
+//! | [`config`] | what an operator decides |
+//! | [`daemon`] | from the start to the end |
+//! | [`metrics`] | what is counted |
+#![forbid(unsafe_code)]
+
+pub mod agents;
+pub mod config;
+pub mod daemon;
+pub mod engine;
+pub mod http;
+pub mod metrics;
+pub mod models;
+pub mod store;
+pub mod tokens;
+pub mod worker;

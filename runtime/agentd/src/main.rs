@@ -1,0 +1,137 @@
+//! The program `stride-agentd`: reads the command line, starts logging, calls the library.
+//!
+//! Exit codes: 0 ended in order, 1 failure, 2 wrong usage.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+use stride_agentd::agents::service::unix_seconds;
+use stride_agentd::config::{Config, Flags};
+use stride_agentd::{daemon, http, tokens, worker};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Serves step-level agents to programs on this device, and keeps them through crashes and power cuts.
+///
+/// Each flag can also be set in the environment and in the settings file; flags go first, then the environment, then the file.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    flags: Flags,
+
+    /// Print the settings that would be used, as the settings file would say them, and end
+    #[arg(long)]
+    print_config: bool,
+
+    /// How log lines are written to standard error [default: text on a terminal, json elsewhere]
+    #[arg(long, value_enum, env = "STRIDE_AGENTD_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the OpenAPI document of the API
+    Openapi,
+    /// Draw a bearer token, add its hash to a file, and print it: it is kept nowhere
+    Token {
+        /// The file that --tokens names
+        #[arg(long, value_name = "FILE", env = "STRIDE_AGENTD_TOKENS")]
+        tokens: PathBuf,
+        /// Whose token it is
+        #[arg(long)]
+        name: String,
+        /// Days until it expires [default: never]
+        #[arg(long)]
+        days: Option<u32>,
+    },
+    /// Make steps for a daemon; started by the daemon itself
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+fn main() -> ExitCode {
+    match execute(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stride-agentd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(arguments: Arguments) -> Result<()> {
+    match arguments.command {
+        Some(Command::Worker) => worker::process::run().context("worker"),
+        Some(Command::Token { tokens, name, days }) => {
+            let expires_at = days.map(|days| unix_seconds() + u64::from(days) * 86_400);
+            println!("{}", tokens::add(&tokens, &name, expires_at)?);
+            Ok(())
+        }
+        Some(Command::Openapi) => {
+            print!("{}", http::router::openapi()?);
+            Ok(())
+        }
+        None => {
+            let config = Config::settle(arguments.flags)?;
+            if arguments.print_config {
+                print!("{}", config.to_toml()?);
+                return Ok(());
+            }
+            start_logging(arguments.log_format);
+            serve(&config)
+        }
+    }
+}
+
+fn serve(config: &Config) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no threads")?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+        let mut hangup = signal(SignalKind::hangup()).context("signals")?;
+        let (reload, reloads) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() && reload.send(()).await.is_ok() {}
+        });
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        Ok(daemon::run(config, stop, reloads).await?)
+    })
+}
+
+fn start_logging(format: Option<LogFormat>) {
+    let filter =
+        EnvFilter::try_from_env("STRIDE_AGENTD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let text = match format {
+        Some(format) => format == LogFormat::Text,
+        None => std::io::stderr().is_terminal(),
+    };
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if text {
+        lines.init();
+    } else {
+        lines.json().init();
+    }
+}

@@ -1,0 +1,13 @@
+//! The daemon as real processes: started, asked, killed.
+#![allow(clippy::unwrap_used, missing_docs, reason = "an integration test")]
+
+mod disk;
+mod hostile;
+mod killed;
+mod models;
+mod needs;
+mod openapi;
+mod play;
+mod steps;
+mod support;
+mod worker;

@@ -1,0 +1,71 @@
+//! Episodes of the household world, played through the daemon.
+
+use stride_agent::environment::Environment;
+use stride_client::Client;
+use stride_client::api::{AgentPhase, CreateAgent, Ending, StepAnswer, StepRequest, Tokens};
+use stride_environments::household::HouseholdEnvironment;
+
+/// An answer without what may differ between two runs of the same episode: time, and how much was cached.
+pub fn essence(answer: &StepAnswer) -> StepAnswer {
+    StepAnswer {
+        tokens: Tokens {
+            decoded: 0,
+            ..answer.tokens
+        },
+        micros: 0,
+        ..answer.clone()
+    }
+}
+
+/// Plays the game of a seed with a new agent and returns the essence of every answer. The client may have to repeat itself;
+/// the world is stepped once for each answer, so a step lost or made twice shows.
+pub fn episode(client: &Client, id: &str, seed: u64, most: u32) -> Vec<StepAnswer> {
+    let mut world = HouseholdEnvironment::new(seed);
+    let opening = world.reset().unwrap();
+    client
+        .create(&CreateAgent {
+            id: Some(id.into()),
+            task: opening.task,
+            scene: opening.scene,
+        })
+        .unwrap();
+    let mut request = StepRequest {
+        observation: opening.observation,
+        ..StepRequest::default()
+    };
+    let mut answers: Vec<StepAnswer> = Vec::new();
+    loop {
+        let n = u32::try_from(answers.len()).unwrap();
+        request.request_id = format!("step-{n}");
+        let answer = client.step(id, &request).unwrap();
+        assert_eq!(answer.request_id, request.request_id);
+        answers.push(essence(&answer));
+        let Some(action) = &answer.action else {
+            break;
+        };
+        assert_eq!(
+            answer.step,
+            n + 1,
+            "agent {id}: a step was lost or made twice"
+        );
+        let outcome = world.step(action).unwrap();
+        request = StepRequest {
+            observation: outcome.observation,
+            invalid: outcome.invalid,
+            reward: outcome.reward,
+            done: outcome.done || n + 1 >= most,
+            won: outcome.won,
+            ..StepRequest::default()
+        };
+    }
+    let agent = client.get(id).unwrap();
+    assert_eq!(agent.phase, AgentPhase::Ended);
+    let actions = answers.iter().filter(|answer| answer.action.is_some());
+    assert_eq!(agent.steps as usize, actions.count(), "agent {id}");
+    answers
+}
+
+/// How an episode ended.
+pub fn ending(answers: &[StepAnswer]) -> Option<Ending> {
+    answers.last().unwrap().flags.ended
+}

@@ -1,0 +1,61 @@
+//! The worker killed, crashed and stopped, under load.
+
+use std::time::Duration;
+
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use rustix::process::Signal;
+
+use crate::killed::{kills, under_load};
+use crate::play::episode;
+use crate::support::{Place, is_alive, signal};
+
+#[test]
+fn a_killed_or_crashed_worker_costs_time_and_nothing_else() {
+    let mut place = Place::new().started();
+    let kills = kills();
+    let mut dice = ChaCha8Rng::seed_from_u64(u64::from(kills) + 1);
+    let (episodes, steps) = under_load(&mut place, |place| {
+        for kill in 1..=kills {
+            let worker = place.worker();
+            std::thread::sleep(Duration::from_millis(dice.random_range(0..200)));
+            let how = if kill % 2 == 0 {
+                Signal::KILL
+            } else {
+                Signal::SEGV
+            };
+            signal(worker, how);
+            place.wait_until("rid of the worker", |_| !is_alive(worker));
+        }
+    });
+    println!("{kills} workers killed, {episodes} episodes, {steps} steps: none lost, none twice");
+    assert!(place.is_running());
+    let lost = place.metric("stride_workers_lost_total{reason=\"died\"}");
+    assert!(
+        lost >= f64::from(kills) * 0.9,
+        "{lost} workers were seen to die"
+    );
+    assert!(place.stop());
+}
+
+#[test]
+fn a_worker_that_hangs_is_replaced() {
+    let place = Place::new();
+    let settings = "[worker]\nstep_seconds = 1\nprobe_seconds = 1\n";
+    let mut place = place.with_settings(settings).started();
+    let calm = episode(&place.client(), "calm", 3, 8);
+    // Stopped while it is idle: the probe finds out, and the daemon says that it is not ready.
+    let worker = place.worker();
+    signal(worker, Signal::STOP);
+    place.wait_until("rid of the stopped worker", |_| !is_alive(worker));
+    place.wait_ready();
+    // Stopped in the middle of an episode.
+    let client = place.client();
+    let playing = std::thread::spawn(move || episode(&client, "disturbed", 3, 8));
+    let worker = place.worker();
+    std::thread::sleep(Duration::from_millis(50));
+    signal(worker, Signal::STOP);
+    place.wait_until("rid of the stopped worker", |_| !is_alive(worker));
+    assert_eq!(playing.join().unwrap(), calm);
+    assert!(place.metric("stride_workers_lost_total{reason=\"hang\"}") >= 2.0);
+}
