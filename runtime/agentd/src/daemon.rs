@@ -17,6 +17,7 @@ use crate::http::listen::{ListenError, Listener, Place};
 use crate::http::{router, serve};
 use crate::metrics::Metrics;
 use crate::models::Models;
+use crate::notify;
 use crate::store::{Store, StoreError};
 use crate::tokens::{TokenError, Tokens};
 
@@ -68,10 +69,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
     reload: mpsc::Receiver<()>,
 ) -> Result<(), DaemonError> {
-    let profile = match &config.profile {
-        Some(name) => stride_device::read_profile(name)?,
-        None => DeviceProfile::standard(),
-    };
+    let profile = profile_of(config)?;
     tracing::info!(%profile, "profile");
     let metrics = Arc::new(Metrics::new());
     let tokens = match &config.tokens {
@@ -152,6 +150,7 @@ impl Served<'_> {
             let served = serve::serve(listener, router, bounds, metrics, closed.clone(), grace);
             servers.push(tokio::spawn(served));
         }
+        let told = tokio::spawn(notify::keep_told(self.app.clone()));
         let mut sweep = tokio::time::interval(SWEEP);
         tokio::pin!(stop);
         loop {
@@ -162,6 +161,10 @@ impl Served<'_> {
             }
         }
         tracing::info!("shutting down; running steps are finished");
+        notify::stopping();
+        told.abort();
+        // Fails always: it never ends by itself.
+        let _ = told.await;
         // Fails only when every listener is gone already.
         let _ = closing.send(true);
         self.app.agents.close().await;
@@ -196,7 +199,20 @@ impl Served<'_> {
     }
 }
 
-fn engine_options(config: &Config, profile: &DeviceProfile) -> EngineOptions {
+/// The device profile that the settings name.
+///
+/// # Errors
+/// When it is none.
+pub fn profile_of(config: &Config) -> Result<DeviceProfile, stride_device::ProfileFileError> {
+    match &config.profile {
+        Some(name) => stride_device::read_profile(name),
+        None => Ok(DeviceProfile::standard()),
+    }
+}
+
+/// How the settings and the profile want the worker.
+#[must_use]
+pub fn engine_options(config: &Config, profile: &DeviceProfile) -> EngineOptions {
     let worker = &config.worker;
     let of_profile = config.profile.as_ref().map(|_| profile.inference.threads);
     EngineOptions {

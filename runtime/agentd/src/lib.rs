@@ -17,16 +17,20 @@
 //! | [`tokens`] | bearer tokens, hashed at rest |
 //! | [`config`] | what an operator decides |
 //! | [`daemon`] | from the start to the end |
+//! | [`check`] | whether these settings would work |
+//! | [`notify`] | what systemd is told |
 //! | [`metrics`] | what is counted |
 #![forbid(unsafe_code)]
 
 pub mod agents;
+pub mod check;
 pub mod config;
 pub mod daemon;
 pub mod engine;
 pub mod http;
 pub mod metrics;
 pub mod models;
+pub mod notify;
 pub mod store;
 pub mod tokens;
 pub mod worker;

@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 ended in order, 1 failure, 2 wrong usage.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +10,9 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use stride_agentd::agents::service::unix_seconds;
 use stride_agentd::config::{Config, Flags};
-use stride_agentd::{daemon, http, tokens, worker};
+use stride_agentd::engine::model::Registry;
+use stride_agentd::engine::{self, Golden};
+use stride_agentd::{check, daemon, http, tokens, worker};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -37,6 +39,25 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Look whether a daemon with these settings would work: profile, model, memory, state folder, tokens, sockets
+    Check {
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
+    /// Write down what the model answers, so that no other model serves under its name: NAME.golden.json beside it
+    Golden {
+        #[command(flatten)]
+        flags: Box<Flags>,
+        /// The task
+        #[arg(long)]
+        task: String,
+        /// The static part of the observations
+        #[arg(long, default_value = "")]
+        scene: String,
+        /// What the world says, step by step
+        #[arg(required = true)]
+        observations: Vec<String>,
+    },
     /// Print the OpenAPI document of the API
     Openapi,
     /// Draw a bearer token, add its hash to a file, and print it: it is kept nowhere
@@ -80,6 +101,33 @@ fn execute(arguments: Arguments) -> Result<()> {
             println!("{}", tokens::add(&tokens, &name, expires_at)?);
             Ok(())
         }
+        Some(Command::Check { flags }) => {
+            let config = Config::settle(*flags)?;
+            let findings = runtime()?.block_on(check::check(&config));
+            for finding in &findings {
+                println!("{finding}");
+            }
+            let bad = findings
+                .iter()
+                .filter(|finding| finding.result.is_err())
+                .count();
+            anyhow::ensure!(bad == 0, "{bad} of {} would not work", findings.len());
+            Ok(())
+        }
+        Some(Command::Golden {
+            flags,
+            task,
+            scene,
+            observations,
+        }) => {
+            let config = Config::settle(*flags)?;
+            let golden = Golden {
+                task,
+                scene,
+                steps: Vec::new(),
+            };
+            runtime()?.block_on(write_golden(&config, golden, observations))
+        }
         Some(Command::Openapi) => {
             print!("{}", http::router::openapi()?);
             Ok(())
@@ -97,11 +145,7 @@ fn execute(arguments: Arguments) -> Result<()> {
 }
 
 fn serve(config: &Config) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("no threads")?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
         let mut hangup = signal(SignalKind::hangup()).context("signals")?;
@@ -117,6 +161,33 @@ fn serve(config: &Config) -> Result<()> {
         };
         Ok(daemon::run(config, stop, reloads).await?)
     })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime.context("no threads")
+}
+
+async fn write_golden(config: &Config, golden: Golden, observations: Vec<String>) -> Result<()> {
+    let registry = Registry::new(config.models.clone());
+    let named = config.model.clone().map_or_else(|| registry.only(), Ok);
+    let model = registry.find(&named?)?;
+    let path = model.path.with_extension("golden.json");
+    let options = daemon::engine_options(config, &daemon::profile_of(config)?);
+    let golden = engine::record(model, &options, golden, observations)
+        .await
+        .map_err(anyhow::Error::msg)?;
+    let text = serde_json::to_string_pretty(&golden)? + "\n";
+    // Written beside and renamed: half a file would keep the model from serving.
+    let beside = path.with_extension("json.new");
+    let mut file = std::fs::File::create(&beside).with_context(|| beside.display().to_string())?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&beside, &path).with_context(|| path.display().to_string())?;
+    println!("{}: {} steps", path.display(), golden.steps.len());
+    Ok(())
 }
 
 fn start_logging(format: Option<LogFormat>) {

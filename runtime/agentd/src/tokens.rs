@@ -95,6 +95,18 @@ impl Tokens {
         Ok(Self(tokens))
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The name of a token. Every token is compared, each in constant time.
     ///
     /// # Errors

@@ -6,16 +6,18 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use stride_agent::agent::Limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::golden::{Golden, GoldenAnswer, GoldenStep};
 use super::handle::EngineOptions;
 use super::model::Model;
 use crate::worker::link::{self, LinkError};
-use crate::worker::protocol::{FromWorker, Load, ToWorker};
+use crate::worker::protocol::{FromWorker, Load, StepInput, ToWorker};
 
 /// A worker that has loaded its policy. Dropping it kills the process.
 #[derive(Debug)]
@@ -29,11 +31,17 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker and waits until its policy has answered a first frame.
+    /// Starts a worker and waits until its policy has answered a first frame and made the golden steps of its model.
     ///
     /// # Errors
     /// A sentence that says why there is none.
     pub(super) async fn start(model: Model, options: &EngineOptions) -> Result<Self, String> {
+        let mut worker = Self::load(model, options).await?;
+        worker.prove(options).await?;
+        Ok(worker)
+    }
+
+    async fn load(model: Model, options: &EngineOptions) -> Result<Self, String> {
         let (mut process, socket) = Process::spawn(options)
             .map_err(|error| format!("the worker cannot be started: {error}"))?;
         let stream = socket
@@ -75,6 +83,52 @@ impl Worker {
         }
     }
 
+    /// Lets the policy make the golden steps of its model, if it has any; returns their number.
+    async fn prove(&mut self, options: &EngineOptions) -> Result<Option<usize>, String> {
+        let golden = Golden::beside(&self.model.path);
+        let Some(golden) = golden.map_err(|error| format!("its golden steps: {error}"))? else {
+            return Ok(None);
+        };
+        let limits = Limits::of_profile(&options.profile);
+        let mut state = golden
+            .first_state(&limits)
+            .map_err(|error| error.to_string())?;
+        for (at, step) in golden.steps.iter().enumerate() {
+            let (said, next) = self.make(Golden::input(step, state), options).await?;
+            if said != step.answer {
+                let expected = &step.answer;
+                return Err(format!(
+                    "golden step {}: it says {said:?} instead of {expected:?}",
+                    at + 1
+                ));
+            }
+            state = next;
+        }
+        Ok(Some(golden.steps.len()))
+    }
+
+    /// Makes one step outside of any queue.
+    async fn make(
+        &mut self,
+        step: StepInput,
+        options: &EngineOptions,
+    ) -> Result<(GoldenAnswer, Vec<u8>), String> {
+        let message = ToWorker::Step { job: 0, step };
+        let patience = options.step_deadline;
+        let sent = self.send(&message, patience).await;
+        sent.map_err(|error| error.to_string())?;
+        match timeout(patience, self.answers.recv()).await {
+            Ok(Some(FromWorker::Stepped { result, .. })) => {
+                let outcome = result?;
+                let said = GoldenAnswer::of(&outcome).map_err(|error| error.to_string())?;
+                Ok((said, outcome.state))
+            }
+            Ok(Some(_)) => Err("the worker answered out of order".into()),
+            Ok(None) => Err(format!("the worker died in a step: {}", self.process.end())),
+            Err(_) => Err("a step was not made within the deadline".into()),
+        }
+    }
+
     /// The process.
     pub(super) fn pid(&self) -> u32 {
         self.process.0.id()
@@ -96,6 +150,61 @@ impl Worker {
     pub(super) fn end(mut self) -> String {
         self.process.end()
     }
+}
+
+/// What a model takes and does on this device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// KiB of memory that the worker has resident.
+    pub resident_kib: u64,
+    /// Golden steps that it made, if it has any.
+    pub golden: Option<usize>,
+}
+
+/// Loads a model as the daemon does, and ends.
+///
+/// # Errors
+/// A sentence that says why the model would not serve.
+pub async fn trial(model: Model, options: &EngineOptions) -> Result<Trial, String> {
+    let mut worker = Worker::load(model, options).await?;
+    let golden = worker.prove(options).await?;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", worker.pid()));
+    let resident_kib = status.ok().and_then(|status| {
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    });
+    Ok(Trial {
+        resident_kib: resident_kib.unwrap_or(0),
+        golden,
+    })
+}
+
+/// Lets a model answer observations, and returns them as golden steps.
+///
+/// # Errors
+/// A sentence that says why it could not.
+pub async fn record(
+    model: Model,
+    options: &EngineOptions,
+    mut golden: Golden,
+    observations: Vec<String>,
+) -> Result<Golden, String> {
+    let mut worker = Worker::load(model, options).await?;
+    let limits = Limits::of_profile(&options.profile);
+    let mut state = golden
+        .first_state(&limits)
+        .map_err(|error| error.to_string())?;
+    for observation in observations {
+        let mut step = GoldenStep {
+            observation,
+            answer: GoldenAnswer::default(),
+        };
+        (step.answer, state) = worker.make(Golden::input(&step, state), options).await?;
+        golden.steps.push(step);
+    }
+    Ok(golden)
 }
 
 async fn send_to(to: &mut OwnedWriteHalf, message: &ToWorker) -> Result<(), LinkError> {

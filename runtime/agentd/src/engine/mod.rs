@@ -4,16 +4,20 @@
 //! |---|---|
 //! | [`model`] | [`Model`]: a GGUF file under its name, with its hash |
 //! | [`handle`] | [`Engine`]: what the rest of the daemon holds |
+//! | [`golden`] | what a model must say before it may serve |
 //! | `child` | one worker process and its socket |
 //! | `supervisor` | the thread that owns the workers |
 //! | [`status`] | what is known about the worker: for readiness and metrics |
 
 mod child;
+pub mod golden;
 pub mod handle;
 pub mod model;
 pub mod status;
 mod supervisor;
 
+pub use child::{Trial, record, trial};
+pub use golden::Golden;
 pub use handle::{Engine, EngineOptions, StepFailure};
 pub use model::{Model, ModelError};
 pub use status::Status;

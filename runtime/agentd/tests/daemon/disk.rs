@@ -22,7 +22,7 @@ fn unshare() -> Option<&'static [&'static str]> {
     let ways: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
     let works = |flags: &&[&str]| {
         let mounted = Command::new("unshare")
-            .args(**flags)
+            .args(*flags)
             .args(["sh", "-c", "mount -t tmpfs tmpfs /mnt"])
             .stderr(Stdio::null())
             .status();

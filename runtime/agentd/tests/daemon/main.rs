@@ -10,4 +10,6 @@ mod openapi;
 mod play;
 mod steps;
 mod support;
+mod systemd;
+mod tokens;
 mod worker;

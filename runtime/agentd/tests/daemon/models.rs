@@ -6,7 +6,7 @@ use stride_client::ClientError;
 use stride_client::api::{ActivateModel, ModelInfo, ModelList};
 
 use crate::killed::under_load;
-use crate::support::{MODEL, Place, shipped_model};
+use crate::support::{MODEL, PROGRAM, Place, shipped_model};
 
 fn activate(place: &Place, model: &str) -> Result<ModelInfo, ClientError> {
     let wish = ActivateModel {
@@ -20,6 +20,64 @@ fn code(result: Result<ModelInfo, ClientError>) -> String {
         Err(ClientError::Refused { code, .. }) => code,
         other => panic!("{other:?}"),
     }
+}
+
+fn golden(place: &Place, model: &str) -> std::process::Output {
+    let mut command = place.command(PROGRAM);
+    let daemon: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+    command = std::process::Command::new(PROGRAM);
+    let observations = [
+        "You are in the middle of a room.",
+        "You arrive at drawer 1.",
+        "Nothing happens.",
+    ];
+    command
+        .arg("golden")
+        .args(daemon)
+        .args([
+            "--model",
+            model,
+            "--task",
+            "put a fork in countertop",
+            "--scene",
+            "countertop 1 to 2, drawer 1",
+        ])
+        .args(observations)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_model_that_answers_otherwise_than_it_did_is_refused() {
+    let place = Place::new();
+    changed(&place, "twin", |_| {});
+    for model in [MODEL, "twin"] {
+        let made = golden(&place, model);
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+    }
+    let mut place = place.started();
+    assert_eq!(activate(&place, "twin").unwrap().name, "twin");
+    assert_eq!(activate(&place, MODEL).unwrap().name, MODEL);
+    let path = place.models().join("twin.golden.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let action = text
+        .split("\"action\": \"")
+        .nth(2)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    fs::write(&path, text.replace(action, "sing a song")).unwrap();
+    assert_eq!(code(activate(&place, "twin")), "model_refused");
+    fs::write(&path, "[]").unwrap();
+    assert_eq!(code(activate(&place, "twin")), "model_refused");
+    let list: ModelList = place.client().fetch("/v1/stride/models").unwrap();
+    assert_eq!(list.active.unwrap().name, MODEL);
+    assert!(place.is_running());
 }
 
 /// Writes the shipped model under another name, changed.

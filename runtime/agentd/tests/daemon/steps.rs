@@ -1,7 +1,6 @@
 //! A daemon that nobody disturbs.
 
 use stride_agent::agent::{Limits, StepAgent};
-use stride_agent::environment::Environment;
 use stride_agent::event::Silent;
 use stride_client::ClientError;
 use stride_client::api::{AgentPhase, CreateAgent, Ending, StepRequest};

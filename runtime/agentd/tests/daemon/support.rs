@@ -74,7 +74,7 @@ impl Place {
     /// The command that starts the daemon.
     pub fn command(&self, program: &str) -> Command {
         let settings = self.path("agentd.toml");
-        fs::write(&settings, &self.settings).unwrap();
+        fs::write(&settings, format!("model = \"{MODEL}\"\n{}", self.settings)).unwrap();
         let mut command = Command::new(program);
         let log = fs::OpenOptions::new()
             .create(true)
@@ -92,7 +92,7 @@ impl Place {
             .arg(self.path("state"))
             .arg("--listen")
             .arg(format!("unix:{}", self.socket().display()))
-            .args(["--constrain", "--model", MODEL])
+            .arg("--constrain")
             .args(&self.extra)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
