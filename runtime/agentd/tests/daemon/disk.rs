@@ -75,7 +75,7 @@ fn fill(disk: &PathBuf) -> PathBuf {
 fn a_full_disk_refuses_steps_and_loses_none() {
     let Some(flags) = unshare() else { return };
     let (mut place, disk) = on_a_small_disk(flags);
-    let (episodes, steps) = under_load(&mut place, |place| {
+    let (episodes, steps) = under_load(&mut place, |place, _| {
         for _ in 0..5 {
             let ballast = fill(&disk);
             std::thread::sleep(Duration::from_millis(500));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use crate::play::episode;
+use crate::play::{counted_episode, episode};
 use crate::support::{Place, is_alive};
 
 /// Games that are played at the same time.
@@ -25,7 +25,7 @@ pub fn kills() -> u32 {
 
 /// Plays on until `enough`, while `disturb` does what it likes; every episode must be that of an undisturbed daemon. Returns
 /// the number of episodes and of steps.
-pub fn under_load(place: &mut Place, disturb: impl FnOnce(&mut Place)) -> (u64, u64) {
+pub fn under_load(place: &mut Place, disturb: impl FnOnce(&mut Place, &AtomicU64)) -> (u64, u64) {
     let undisturbed: Vec<_> = (0..GAMES)
         .map(|game| episode(&place.client(), &format!("calm-{game}"), game, ACTIONS))
         .collect();
@@ -42,11 +42,10 @@ pub fn under_load(place: &mut Place, disturb: impl FnOnce(&mut Place)) -> (u64, 
                 for round in 0.. {
                     let game = (player * 2 + round) % GAMES;
                     let id = format!("p{player}-{round}");
-                    let answers = episode(&client, &id, game, ACTIONS);
+                    let answers = counted_episode(&client, &id, game, ACTIONS, steps);
                     let expected = &undisturbed[usize::try_from(game).unwrap()];
                     assert_eq!(&answers, expected, "agent {id}, game {game}");
                     episodes.fetch_add(1, Ordering::Relaxed);
-                    steps.fetch_add(answers.len() as u64, Ordering::Relaxed);
                     if enough.load(Ordering::Relaxed) {
                         return;
                     }
@@ -54,7 +53,7 @@ pub fn under_load(place: &mut Place, disturb: impl FnOnce(&mut Place)) -> (u64, 
                 }
             });
         }
-        disturb(place);
+        disturb(place, steps);
         enough.store(true, Ordering::Relaxed);
     });
     (
@@ -68,19 +67,22 @@ fn no_acknowledged_step_is_lost_or_made_twice() {
     let mut place = Place::new().started();
     let kills = kills();
     let mut dice = ChaCha8Rng::seed_from_u64(u64::from(kills));
-    let (episodes, steps) = under_load(&mut place, |place| {
+    let (episodes, steps) = under_load(&mut place, |place, acknowledged| {
         for kill in 1..=kills {
-            // Mostly while it serves, now and then while it starts.
+            // Mostly at a random moment after a step; every fifth time at a random moment of the start.
+            let before = acknowledged.load(Ordering::Relaxed);
             if kill % 5 != 0 {
-                place.wait_ready();
+                place.wait_until("past a step", |_| {
+                    acknowledged.load(Ordering::Relaxed) > before
+                });
             }
-            std::thread::sleep(Duration::from_millis(dice.random_range(0..400)));
+            std::thread::sleep(Duration::from_millis(dice.random_range(0..300)));
             let pid = place.pid();
             place.kill();
             place.spawn();
             assert!(!is_alive(pid));
-            if kill % 100 == 0 {
-                println!("{kill} kills");
+            if kill % 50 == 0 {
+                println!("{kill} kills, {} steps", acknowledged.load(Ordering::Relaxed));
             }
         }
     });

@@ -106,7 +106,7 @@ fn models_are_switched_under_load_and_bad_ones_refused() {
     let sum = format!("{:0>64}  hash.gguf\n", 1);
     fs::write(place.models().join("hash.gguf.sha256"), sum).unwrap();
     place.start();
-    let (_, steps) = under_load(&mut place, |place| {
+    let (_, steps) = under_load(&mut place, |place, _| {
         for round in 0..6 {
             let model = if round % 2 == 0 { "twin" } else { MODEL };
             assert_eq!(activate(place, model).unwrap().name, model);

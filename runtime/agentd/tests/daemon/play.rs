@@ -1,5 +1,7 @@
 //! Episodes of the household world, played through the daemon.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use stride_agent::environment::Environment;
 use stride_client::Client;
 use stride_client::api::{AgentPhase, CreateAgent, Ending, StepAnswer, StepRequest, Tokens};
@@ -20,6 +22,17 @@ pub fn essence(answer: &StepAnswer) -> StepAnswer {
 /// Plays the game of a seed with a new agent and returns the essence of every answer. The client may have to repeat itself;
 /// the world is stepped once for each answer, so a step lost or made twice shows.
 pub fn episode(client: &Client, id: &str, seed: u64, most: u32) -> Vec<StepAnswer> {
+    counted_episode(client, id, seed, most, &AtomicU64::new(0))
+}
+
+/// As [`episode`], and counts the steps that were acknowledged.
+pub fn counted_episode(
+    client: &Client,
+    id: &str,
+    seed: u64,
+    most: u32,
+    acknowledged: &AtomicU64,
+) -> Vec<StepAnswer> {
     let mut world = HouseholdEnvironment::new(seed);
     let opening = world.reset().unwrap();
     client
@@ -39,6 +52,7 @@ pub fn episode(client: &Client, id: &str, seed: u64, most: u32) -> Vec<StepAnswe
         request.request_id = format!("step-{n}");
         let answer = client.step(id, &request).unwrap();
         assert_eq!(answer.request_id, request.request_id);
+        acknowledged.fetch_add(1, Ordering::Relaxed);
         answers.push(essence(&answer));
         let Some(action) = &answer.action else {
             break;

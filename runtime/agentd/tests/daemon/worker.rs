@@ -1,5 +1,6 @@
 //! The worker killed, crashed and stopped, under load.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rand::{Rng as _, SeedableRng as _};
@@ -15,8 +16,14 @@ fn a_killed_or_crashed_worker_costs_time_and_nothing_else() {
     let mut place = Place::new().started();
     let kills = kills();
     let mut dice = ChaCha8Rng::seed_from_u64(u64::from(kills) + 1);
-    let (episodes, steps) = under_load(&mut place, |place| {
+    let (episodes, steps) = under_load(&mut place, |place, acknowledged| {
         for kill in 1..=kills {
+            let before = acknowledged.load(Ordering::Relaxed);
+            if kill % 5 != 0 {
+                place.wait_until("past a step", |_| {
+                    acknowledged.load(Ordering::Relaxed) > before
+                });
+            }
             let worker = place.worker();
             std::thread::sleep(Duration::from_millis(dice.random_range(0..200)));
             let how = if kill % 2 == 0 {
