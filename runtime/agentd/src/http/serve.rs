@@ -1,6 +1,5 @@
 //! Connections: bounded in number, and in the time that they may take to say what they want.
 
-use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +93,7 @@ fn connection_of(
     stream: Box<dyn Stream>,
     router: Router,
     bounds: Bounds,
-) -> impl hyper_util::server::graceful::GracefulConnection + Future {
+) -> impl hyper_util::server::graceful::GracefulConnection {
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head_deadline)

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ fn on_a_small_disk(flags: &[&str]) -> (Place, PathBuf) {
     (place, disk)
 }
 
-fn fill(disk: &PathBuf) -> PathBuf {
+fn fill(disk: &Path) -> PathBuf {
     let ballast = disk.join("ballast");
     let mut file = File::create(&ballast).unwrap();
     let block = [1; 4096];

@@ -82,7 +82,10 @@ fn no_acknowledged_step_is_lost_or_made_twice() {
             place.spawn();
             assert!(!is_alive(pid));
             if kill % 50 == 0 {
-                println!("{kill} kills, {} steps", acknowledged.load(Ordering::Relaxed));
+                println!(
+                    "{kill} kills, {} steps",
+                    acknowledged.load(Ordering::Relaxed)
+                );
             }
         }
     });
