@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use stride_device::ProfileFileError;
 use stride_environments::alfworld::{ReplayError, TranscriptError};
 use stride_environments::scienceworld;
 
-use crate::profile::ProfileFileError;
 use crate::world::WorldError;
 
 /// Why an evaluation stopped. A lost or broken episode is a result, not an error.

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use stride_engine::{ActionTemplates, EngineOptions, LlamaPolicy, PerLevel, Sampling};
+use stride_engine::{ActionTemplates, EngineOptions, LlamaPolicy, Sampling};
 use stride_firmware_config::profile::DeviceProfile;
 
 use crate::error::EvalError;
