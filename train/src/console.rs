@@ -93,10 +93,13 @@ impl Console {
                     if *best { "  (best)" } else { "" }
                 ));
             }
-            Metrics::Success { step, report } => {
+            Metrics::Success { step, report, best } => {
                 self.line(&format!(
-                    "step {step}  games won: {} of {}",
-                    report.won, report.games
+                    "step {step}  held-out games: {} of {} won, mean score {:.1}{}",
+                    report.won,
+                    report.games,
+                    report.score,
+                    if *best { "  (best)" } else { "" }
                 ));
             }
         }

@@ -29,9 +29,24 @@ pub struct DataFile {
 /// # Errors
 /// When the file cannot be read, or a line is not a transition (the error names file and line).
 pub fn read_for_cloning(path: &Path) -> Result<(DataFile, Vec<Transition>)> {
+    read_each(path, |transition| transition.next = None)
+}
+
+/// Reads every transition of a file.
+///
+/// # Errors
+/// As [`read_for_cloning`].
+pub fn read(path: &Path) -> Result<(DataFile, Vec<Transition>)> {
+    read_each(path, |_| ())
+}
+
+fn read_each(
+    path: &Path,
+    mut edit: impl FnMut(&mut Transition),
+) -> Result<(DataFile, Vec<Transition>)> {
     let mut transitions = Vec::new();
     let sha256 = visit(path, |_, mut transition| {
-        transition.next = None;
+        edit(&mut transition);
         transitions.push(transition);
         Ok(())
     })?;

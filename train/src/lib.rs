@@ -20,6 +20,7 @@
 //! | [`report`] | a run as one page |
 //! | [`tensorboard`] | a run as an event file |
 //! | [`inspect`] | transitions as a person reads them |
+//! | [`rl`] | step-level offline reinforcement learning |
 //! | [`checkpoint`] | checkpoint folders in Hugging Face form |
 //! | [`policy`] | a checkpoint behind the agent's `Policy` trait |
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -44,6 +45,7 @@ pub mod policy;
 pub mod recall;
 pub mod relabel;
 pub mod report;
+pub mod rl;
 pub mod scienceworld;
 pub mod success;
 pub mod tensorboard;

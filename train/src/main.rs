@@ -5,6 +5,8 @@ mod collect_command;
 mod console;
 mod data_command;
 mod demos_command;
+mod held_out_args;
+mod rl_command;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,9 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use console::Console;
-use stride_agent::policy::Policy;
 use stride_agent::transition::Transition;
-use stride_environments::alfworld::{Collection, Split};
 use stride_train::bc::config::BcConfig;
 use stride_train::bc::run::{self, Ending, PlayGames, RunHooks, RunOptions};
 use stride_train::data;
@@ -24,12 +24,8 @@ use stride_train::demonstrate;
 use stride_train::recall;
 use stride_train::report;
 use stride_train::scienceworld;
-use stride_train::success::HeldOutGames;
 use stride_train::tokenizer;
 use stride_train::tokens::FrameTokenizer;
-
-/// Actions of a game that is played while training.
-const MAX_ACTIONS: u32 = 50;
 
 /// Trains the policies of Stride from augmented step-level transitions.
 #[derive(Debug, Parser)]
@@ -67,6 +63,11 @@ enum Command {
     /// exact match), `tokenizer.json`, `config.toml`, `metrics.jsonl`, an event file for TensorBoard and `report.html`. Ctrl-C and
     /// SIGTERM save and stop.
     Bc(Box<BcArgs>),
+    /// Step-level offline reinforcement learning from a checkpoint: critics, then advantage-weighted cloning.
+    ///
+    /// The run's folder gets what `bc` writes, and `features.bin` (hidden states of the checkpoint's policy), `critics.safetensors`,
+    /// `critics.jsonl` (losses, values, advantages, weights) and `rl.toml`. Ctrl-C and SIGTERM save and stop; --resume goes on.
+    Rl(Box<rl_command::RlArgs>),
     /// Turn a run's weights into a checkpoint folder (config.json, tokenizer.json, model.safetensors, stride.json).
     Export(ExportArgs),
     /// Make `report.html` of a run's folder again.
@@ -176,15 +177,11 @@ struct BcArgs {
     /// Override run.save_every.
     #[arg(long)]
     save_every: Option<u64>,
-    /// Override run.success_every: steps between games played with --play-alfworld.
-    #[arg(long, requires = "play_alfworld")]
-    success_every: Option<u64>,
-    /// ALFWorld games (folder or archive); the policy plays held-out *training* games while it learns.
+    /// Override run.success_every: steps between games that are played while it learns.
     #[arg(long)]
-    play_alfworld: Option<PathBuf>,
-    /// How many held-out games are played.
-    #[arg(long, default_value_t = 40)]
-    play_games: usize,
+    success_every: Option<u64>,
+    #[command(flatten)]
+    held_out: held_out_args::HeldOutArgs,
 }
 
 #[derive(Debug, Args)]
@@ -220,6 +217,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Drills(args) => make_drills(&args),
         Command::Tokenizer(args) => train_tokenizer(&args),
         Command::Bc(args) => behaviour_cloning(*args),
+        Command::Rl(args) => rl_command::run(*args),
         Command::Export(args) => export(&args),
         Command::Report(args) => make_report(&args),
         Command::Bench(args) => bench_command::run(&args),
@@ -270,20 +268,9 @@ fn train_tokenizer(args: &TokenizerArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn behaviour_cloning(args: BcArgs) -> anyhow::Result<ExitCode> {
-    let games = match &args.play_alfworld {
-        Some(path) => Some(
-            Collection::open_split(path, Split::Train)
-                .with_context(|| format!("opening the games in {}", path.display()))?,
-        ),
-        None => None,
-    };
-    let count = args.play_games;
+    let held_out = args.held_out.clone();
     let options = run_options(args)?;
-    let games = games
-        .map(|games| HeldOutGames::new(&games, options.config.data.held_out, count, MAX_ACTIONS));
-    let mut play = games
-        .as_ref()
-        .map(|games| |policy: &mut dyn Policy| games.play(policy));
+    let mut play = held_out.player(&options.config.data, &options.config.run)?;
     let stop = stop_on_signal()?;
     let mut console = Console::new();
     let ending = run::run(
@@ -291,7 +278,7 @@ fn behaviour_cloning(args: BcArgs) -> anyhow::Result<ExitCode> {
         &mut RunHooks {
             stop: &stop,
             report: &mut |event| console.show(event),
-            play: play.as_mut().map(|play| play as &mut PlayGames<'_>),
+            play: play.as_mut().map(|play| &mut **play as &mut PlayGames<'_>),
         },
     )?;
     console.finish();
@@ -304,7 +291,7 @@ fn behaviour_cloning(args: BcArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// A flag that Ctrl-C and SIGTERM set.
-fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
+pub(crate) fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     ctrlc::set_handler(move || {
@@ -344,6 +331,7 @@ fn run_options(args: BcArgs) -> anyhow::Result<RunOptions> {
         resume: args.resume,
         tokenizer: args.tokenizer,
         init: args.init,
+        rl: None,
     })
 }
 

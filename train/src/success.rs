@@ -53,7 +53,7 @@ impl HeldOutGames {
 
     /// Plays every game. A game that cannot be played to its end counts as lost.
     pub fn play(&self, policy: &mut dyn Policy) -> SuccessReport {
-        let mut report = SuccessReport { games: 0, won: 0 };
+        let mut report = SuccessReport::default();
         for game in &self.games {
             let mut world = AlfworldEnvironment::new(Arc::clone(game));
             let played = episode::play(
@@ -63,8 +63,10 @@ impl HeldOutGames {
                 self.max_actions,
                 &mut Silent,
             );
-            report.games += 1;
-            report.won += u32::from(played.is_ok_and(|(r, _)| r.end == EndKind::Success));
+            let (won, score) = played.map_or((false, 0.0), |(report, _)| {
+                (report.end == EndKind::Success, report.score)
+            });
+            report.count(won, score);
         }
         report
     }

@@ -18,7 +18,7 @@ use crate::error::{Result, TrainError};
 const CACHE_LIMIT: usize = 200_000;
 
 /// One training sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// The level that speaks.
     pub level: PolicyLevel,
@@ -28,6 +28,9 @@ pub struct Sample {
     pub frame_len: usize,
     /// How many of these are the frame's head: scene and observation, which the calls of one step share.
     pub head_len: usize,
+    /// Weight of the utterance's tokens in the loss, beside that of the level; 1 in behaviour cloning. The frame's tokens do
+    /// not have it: how good an utterance was says nothing about the frame.
+    pub weight: f32,
 }
 
 impl Sample {
@@ -168,6 +171,7 @@ impl FrameTokenizer {
             tokens,
             frame_len,
             head_len,
+            weight: 1.0,
         })
     }
 

@@ -53,6 +53,20 @@ pub struct RunConfig {
     pub success_every: u64,
     /// Steps between checkpoints. Default 200.
     pub save_every: u64,
+    /// What the best weights are chosen by: `exact` or `success`. Default `exact`.
+    pub best_by: BestBy,
+}
+
+/// What the best weights of a run are chosen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BestBy {
+    /// The share of held-out utterances that are met exactly: right where the held-out utterances are an expert's.
+    #[default]
+    Exact,
+    /// The mean score of held-out training games, played by the policy: right where utterances may be better or worse.
+    /// The weights that a run starts from are played too, so that what it keeps is never worse than they.
+    Success,
 }
 
 impl Default for RunConfig {
@@ -68,6 +82,7 @@ impl Default for RunConfig {
             eval_samples: 400,
             success_every: 0,
             save_every: 200,
+            best_by: BestBy::Exact,
         }
     }
 }

@@ -194,6 +194,7 @@ mod tests {
             tokens,
             frame_len: head_len.max(1),
             head_len,
+            weight: 1.0,
         }
     }
 

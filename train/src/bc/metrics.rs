@@ -14,12 +14,25 @@ use crate::files::write_atomically;
 pub const METRICS: &str = "metrics.jsonl";
 
 /// Games played by the policy itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SuccessReport {
     /// Games played.
     pub games: u32,
     /// Games won.
     pub won: u32,
+    /// Mean final score in percent of the full score; of worlds that know only won and lost, the share of games won.
+    #[serde(default)]
+    pub score: f64,
+}
+
+impl SuccessReport {
+    /// Counts a game; `score` is a fraction of the full score.
+    pub fn count(&mut self, won: bool, score: f32) {
+        let sum = self.score * f64::from(self.games) + 100.0 * f64::from(score);
+        self.games += 1;
+        self.won += u32::from(won);
+        self.score = sum / f64::from(self.games);
+    }
 }
 
 /// One line of the metrics. Levels stand in the order high, low, progress.
@@ -64,6 +77,9 @@ pub enum Metrics {
         /// What was found.
         #[serde(flatten)]
         report: SuccessReport,
+        /// The score is the best so far and chooses; `best` was written.
+        #[serde(default)]
+        best: bool,
     },
 }
 
@@ -149,7 +165,12 @@ mod tests {
     fn success(step: u64) -> Metrics {
         Metrics::Success {
             step,
-            report: SuccessReport { games: 2, won: 1 },
+            report: SuccessReport {
+                games: 2,
+                won: 1,
+                score: 50.0,
+            },
+            best: false,
         }
     }
 

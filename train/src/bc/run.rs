@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use stride_agent::policy::Policy;
 
-use super::config::BcConfig;
+use super::config::{BcConfig, BestBy};
 use super::evaluate::{Evaluation, evaluate};
 use super::gradient::{GradientPool, LossSums, pieces};
 use super::metrics::{Metrics, MetricsFile, SuccessReport};
@@ -24,6 +24,7 @@ use crate::optimizer::OptimizerState;
 use crate::parallel;
 use crate::policy::CandlePolicy;
 use crate::report;
+use crate::rl::config::RlSettings;
 use crate::tensorboard::EventFile;
 use crate::tokenizer;
 use crate::tokens::{FrameTokenizer, Sample};
@@ -48,6 +49,8 @@ pub struct RunOptions {
     pub tokenizer: Option<PathBuf>,
     /// A checkpoint folder whose weights and vocabulary a fresh run starts from.
     pub init: Option<PathBuf>,
+    /// How the samples were weighed, for the record.
+    pub rl: Option<RlSettings>,
 }
 
 /// Plays games with the policy as it is now.
@@ -126,11 +129,24 @@ pub enum Ending {
 /// # Errors
 /// When settings, data or checkpoints are refused, a file cannot be written, or the loss diverges.
 pub fn run(options: &RunOptions, hooks: &mut RunHooks<'_>) -> Result<Ending> {
+    options.config.validate()?;
+    let demonstrations = Demonstrations::read(&options.data, options.config.data.held_out)?;
+    run_on(options, &demonstrations, hooks)
+}
+
+/// Runs behaviour cloning of demonstrations that are in memory and may be weighed.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on(
+    options: &RunOptions,
+    demonstrations: &Demonstrations,
+    hooks: &mut RunHooks<'_>,
+) -> Result<Ending> {
     let config = &options.config;
     config.validate()?;
-    let demonstrations = Demonstrations::read(&options.data, config.data.held_out)?;
     create_folder(&options.out)?;
-    let (tokenizer, state, mut record) = begin(options, &demonstrations)?;
+    let (tokenizer, state, mut record) = begin(options, demonstrations)?;
     let layout = ParameterLayout::new(&config.model, record.vocab_size);
     if layout.total() != state.weights.len() {
         return Err(TrainError::checkpoint(
@@ -143,6 +159,7 @@ pub fn run(options: &RunOptions, hooks: &mut RunHooks<'_>) -> Result<Ending> {
         ));
     }
     record.config = config.clone();
+    record.rl.clone_from(&options.rl);
     write_atomically(&options.out.join(CONFIG), config.to_toml().as_bytes())?;
     let longest = config.model.max_positions;
     let (mut stream, dropped) = SampleStream::new(
@@ -152,6 +169,9 @@ pub fn run(options: &RunOptions, hooks: &mut RunHooks<'_>) -> Result<Ending> {
         config.run.seed,
         config.data.renumber,
     )?;
+    if let Some(weights) = &demonstrations.weights {
+        stream.weigh(weights)?;
+    }
     stream.seek(record.position);
     let held_out = held_out_samples(
         &tokenizer,
@@ -271,6 +291,9 @@ impl Run<'_> {
         let config = self.options.config.clone();
         let decayed = self.network.layout().decayed();
         let mut gradients = GradientPool::new(self.threads);
+        if self.record.step == 0 && config.run.best_by == BestBy::Success {
+            self.play(hooks)?;
+        }
         let mut window = Window::new();
         while self.record.step < config.run.steps {
             let batch = pieces(
@@ -360,13 +383,8 @@ impl Run<'_> {
             self.threads,
         )?;
         let score = evaluation.score();
-        let best = score.is_some_and(|score| self.record.best.is_none_or(|best| score > best));
         self.record.evaluation = Some(evaluation.clone());
-        if best {
-            self.record.best = score;
-            let path = self.options.out.join(state::BEST);
-            state::save_weights(&path, &self.record, self.state.best_guess())?;
-        }
+        let best = config.best_by == BestBy::Exact && self.keep_if_best(score)?;
         let step = self.record.step;
         self.emit(
             &Metrics::Eval {
@@ -376,6 +394,17 @@ impl Run<'_> {
             },
             hooks,
         )
+    }
+
+    /// Writes the weights when their score is the best so far.
+    fn keep_if_best(&mut self, score: Option<f64>) -> Result<bool> {
+        let best = score.is_some_and(|score| self.record.best.is_none_or(|best| score > best));
+        if best {
+            self.record.best = score;
+            let path = self.options.out.join(state::BEST);
+            state::save_weights(&path, &self.record, self.state.best_guess())?;
+        }
+        Ok(best)
     }
 
     fn play(&mut self, hooks: &mut RunHooks<'_>) -> Result<()> {
@@ -388,8 +417,10 @@ impl Run<'_> {
             self.state.best_guess().to_vec(),
         );
         let report = play(&mut policy);
+        let best = self.options.config.run.best_by == BestBy::Success
+            && self.keep_if_best(Some(report.score))?;
         let step = self.record.step;
-        self.emit(&Metrics::Success { step, report }, hooks)
+        self.emit(&Metrics::Success { step, report, best }, hooks)
     }
 
     fn emit(&mut self, metrics: &Metrics, hooks: &mut RunHooks<'_>) -> Result<()> {

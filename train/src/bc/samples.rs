@@ -1,7 +1,7 @@
 //! The samples of a run: what is learnt from, in which order, and what is held out.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
@@ -15,6 +15,9 @@ use crate::error::{Result, TrainError};
 use crate::model::packed::level_index;
 use crate::tokens::{FrameTokenizer, Sample};
 
+/// How a file becomes transitions.
+type ReadFile = fn(&Path) -> Result<(DataFile, Vec<Transition>)>;
+
 /// Transitions read from files, split by game.
 #[derive(Debug)]
 pub struct Demonstrations {
@@ -22,6 +25,8 @@ pub struct Demonstrations {
     pub files: Vec<DataFile>,
     /// What is learnt from.
     pub training: Vec<Transition>,
+    /// Weight of each of these in the loss; `None` weighs all alike.
+    pub weights: Option<Vec<f32>>,
     /// What is only looked at.
     pub held_out: Vec<Transition>,
 }
@@ -32,10 +37,22 @@ impl Demonstrations {
     /// # Errors
     /// When a file cannot be read, or no training transition is left.
     pub fn read(paths: &[PathBuf], held_out_share: f64) -> Result<Self> {
+        Self::read_by(paths, held_out_share, data::read_for_cloning)
+    }
+
+    /// The same with the next states, for learning from rewards.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_whole(paths: &[PathBuf], held_out_share: f64) -> Result<Self> {
+        Self::read_by(paths, held_out_share, data::read)
+    }
+
+    fn read_by(paths: &[PathBuf], held_out_share: f64, read: ReadFile) -> Result<Self> {
         let mut files = Vec::new();
         let (mut training, mut held_out) = (Vec::new(), Vec::new());
         for path in paths {
-            let (file, transitions) = data::read_for_cloning(path)?;
+            let (file, transitions) = read(path)?;
             files.push(file);
             for transition in transitions {
                 if data::is_held_out(&transition.game, held_out_share) {
@@ -54,6 +71,7 @@ impl Demonstrations {
         Ok(Self {
             files,
             training,
+            weights: None,
             held_out,
         })
     }
@@ -109,14 +127,7 @@ impl<'a> SampleStream<'a> {
             )));
         }
         let dropped = transitions.len() - samples.len();
-        let mut start = 0;
-        let steps = samples
-            .chunk_by(|(_, a), (_, b)| a.head() == b.head())
-            .map(|step| {
-                start += step.len();
-                start - step.len()..start
-            })
-            .collect();
+        let steps = steps(&samples);
         let mut stream = Self {
             tokenizer,
             transitions,
@@ -130,6 +141,26 @@ impl<'a> SampleStream<'a> {
         };
         stream.seek(DataPosition::default());
         Ok((stream, dropped))
+    }
+
+    /// Gives every sample the weight of its transition; those without weight are left out. To be called before the first batch.
+    ///
+    /// # Errors
+    /// When no sample has weight.
+    ///
+    /// # Panics
+    /// When there are fewer weights than transitions.
+    pub fn weigh(&mut self, weights: &[f32]) -> Result<()> {
+        for (transition, sample) in &mut self.samples {
+            sample.weight = weights[*transition];
+        }
+        self.samples.retain(|(_, sample)| sample.weight > 0.0);
+        if self.samples.is_empty() {
+            return Err(TrainError::NoData("no sample has a weight above 0".into()));
+        }
+        self.steps = steps(&self.samples);
+        self.seek(DataPosition::default());
+        Ok(())
     }
 
     /// Samples of one pass.
@@ -214,12 +245,25 @@ impl<'a> SampleStream<'a> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0x9E37_79B9_7F4A_7C15);
         random.set_stream(epoch.wrapping_mul(1 << 32) ^ step as u64);
         let (state, utterance) = renumber(&transition.state, &transition.utterance, &mut random);
-        let changed = self.tokenizer.sample(&state.as_frame(), &utterance)?;
+        let mut changed = self.tokenizer.sample(&state.as_frame(), &utterance)?;
+        changed.weight = sample.weight;
         if changed.tokens.len() > self.longest {
             return Ok(Cow::Borrowed(sample));
         }
         Ok(Cow::Owned(changed))
     }
+}
+
+/// Neighbours with one head.
+fn steps(samples: &[(usize, Sample)]) -> Vec<std::ops::Range<usize>> {
+    let mut start = 0;
+    samples
+        .chunk_by(|(_, a), (_, b)| a.head() == b.head())
+        .map(|step| {
+            start += step.len();
+            start - step.len()..start
+        })
+        .collect()
 }
 
 /// Held-out samples: at most `per_level` of each level, spread evenly over the files.

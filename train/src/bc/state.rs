@@ -13,6 +13,7 @@ use crate::data::DataFile;
 use crate::error::{Result, TrainError};
 use crate::files::write_atomically;
 use crate::optimizer::OptimizerState;
+use crate::rl::config::RlSettings;
 
 /// The state of the last checkpoint, in the run's folder.
 pub const LAST: &str = "last.safetensors";
@@ -47,6 +48,9 @@ pub struct RunRecord {
     pub evaluation: Option<Evaluation>,
     /// The best held-out score so far.
     pub best: Option<f64>,
+    /// How the samples were weighed, when this was the second stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rl: Option<RlSettings>,
 }
 
 impl RunRecord {
@@ -64,6 +68,7 @@ impl RunRecord {
             loss: None,
             evaluation: None,
             best: None,
+            rl: None,
         }
     }
 }
@@ -129,7 +134,8 @@ pub fn load_weights(path: &Path) -> Result<(RunRecord, Vec<f32>)> {
     Ok((record, weights))
 }
 
-fn write(path: &Path, record: &RunRecord, parts: &[(&str, &[f32])]) -> Result<()> {
+/// Writes a record and flat vectors as one file.
+pub(crate) fn write<R: Serialize>(path: &Path, record: &R, parts: &[(&str, &[f32])]) -> Result<()> {
     let json = serde_json::to_string(record).expect("a record is plain data");
     let bytes: Vec<(&str, Vec<u8>)> = parts
         .iter()
@@ -148,6 +154,24 @@ fn write(path: &Path, record: &RunRecord, parts: &[(&str, &[f32])]) -> Result<()
 }
 
 fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<(RunRecord, SafeTensors<'a>)> {
+    let (record, tensors): (RunRecord, _) = parse_any(path, bytes)?;
+    if record.version != VERSION {
+        return Err(TrainError::checkpoint(
+            path,
+            format!(
+                "its version is {}, this program knows {VERSION}",
+                record.version
+            ),
+        ));
+    }
+    Ok((record, tensors))
+}
+
+/// The record and the vectors of what [`write`] wrote.
+pub(crate) fn parse_any<'a, R: serde::de::DeserializeOwned>(
+    path: &Path,
+    bytes: &'a [u8],
+) -> Result<(R, SafeTensors<'a>)> {
     let refuse = |reason: String| TrainError::checkpoint(path, reason);
     let (_, header) =
         SafeTensors::read_metadata(bytes).map_err(|error| refuse(error.to_string()))?;
@@ -156,19 +180,14 @@ fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<(RunRecord, SafeTensors<'a>
         .as_ref()
         .and_then(|metadata| metadata.get(KEY))
         .ok_or_else(|| refuse(format!("it has no `{KEY}` record")))?;
-    let record: RunRecord =
+    let record: R =
         serde_json::from_str(json).map_err(|error| refuse(format!("its record: {error}")))?;
-    if record.version != VERSION {
-        return Err(refuse(format!(
-            "its version is {}, this program knows {VERSION}",
-            record.version
-        )));
-    }
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| refuse(error.to_string()))?;
     Ok((record, tensors))
 }
 
-fn vector(path: &Path, tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<f32>> {
+/// One of the vectors.
+pub(crate) fn vector(path: &Path, tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<f32>> {
     let tensor = tensors
         .tensor(name)
         .map_err(|error| TrainError::checkpoint(path, error))?;

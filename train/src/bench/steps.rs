@@ -109,6 +109,7 @@ impl BenchOptions {
                 tokens: (0..=self.length).map(|_| next()).collect(),
                 frame_len: 1,
                 head_len: 0,
+                weight: 1.0,
             })
             .collect()
     }

@@ -10,7 +10,7 @@ use super::packed::PackedBatch;
 use super::parameters::{BlockLayout, ParameterLayout};
 use super::sum::{GradientSum, Promise, Share};
 use crate::error::Result;
-use crate::kernels::simd;
+use crate::kernels::{norm, simd};
 
 /// Tensors of a network's [`GradientSum`]; behind them those of the blocks, six each. The embedding and the output matrix have
 /// one each, also where they are the same weights: a tensor has one turn for every piece.
@@ -178,6 +178,39 @@ impl Network {
         }
         promise.whole();
         Ok(likelihoods)
+    }
+
+    /// The hidden states of some rows of a batch behind the last norm, rows x hidden: what the output matrix would see.
+    ///
+    /// # Errors
+    /// As [`Self::likelihoods`].
+    ///
+    /// # Panics
+    /// When a row is not one of the batch.
+    pub fn hidden(
+        &self,
+        weights: &Weights,
+        batch: &Arc<PackedBatch>,
+        rows: &[u32],
+    ) -> Result<Vec<f32>> {
+        let x = self.stream(weights, batch, self.embed(weights, batch)?, None)?;
+        let width = self.layout.shape().hidden;
+        let mut gathered = Vec::with_capacity(rows.len() * width);
+        with_slice(&x, |x| {
+            for row in rows {
+                let start = *row as usize * width;
+                gathered.extend_from_slice(&x[start..start + width]);
+            }
+            Ok(())
+        })?;
+        let mut normed = vec![0.0; gathered.len()];
+        let mut inverse_rms = vec![0.0; rows.len()];
+        let eps = self.layout.shape().rms_norm_eps as f32;
+        with_slice(&weights.norm, |weight| {
+            norm::forward(&gathered, weight, eps, &mut normed, &mut inverse_rms);
+            Ok(())
+        })?;
+        Ok(normed)
     }
 
     /// The rows of the embedding that the batch's tokens name.

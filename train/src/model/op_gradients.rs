@@ -40,6 +40,7 @@ fn batch() -> Arc<PackedBatch> {
                 .collect(),
             frame_len,
             head_len: 0,
+            weight: 1.0,
         })
         .collect();
     Arc::new(PackedBatch::new(&samples, &LossWeights::UTTERANCE))

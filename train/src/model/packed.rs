@@ -123,7 +123,7 @@ impl PackedBatch {
             let (part, weight) = if position + 1 < sample.frame_len {
                 (Part::Frame, weights.frame)
             } else {
-                (Part::Utterance, 1.0)
+                (Part::Utterance, sample.weight)
             };
             let asked = !(open_end && position + 1 == range.end);
             if asked && weight * level > 0.0 {

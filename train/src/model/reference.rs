@@ -143,6 +143,7 @@ fn samples() -> Vec<Sample> {
                 .collect(),
             frame_len: len * 2 / 3,
             head_len: 0,
+            weight: 1.0,
         })
         .collect()
 }

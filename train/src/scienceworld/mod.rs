@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`situation`] | what the high level sees |
 //! | [`episodes`] | demonstrations against the simulator |
+//! | [`held_out`] | held-out variations played in training |
 //! | [`families`] | one plan per task family |
 //! | [`skill`] | what the low level does in a subtask, and what the progress says of it |
 //! | [`house`] | the rooms and the shortest ways between them |
@@ -24,6 +25,7 @@ use stride_firmware_config::frame::{NO_PROGRESS, StepFrame};
 pub mod drills;
 pub mod episodes;
 pub mod families;
+pub mod held_out;
 pub mod house;
 pub mod noise;
 pub mod recall;
