@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Agents, Capacities, Inference, Limits, Memory, ProfileError};
+use super::{Agents, Capacities, Inference, Limits, Measured, Memory, ProfileError};
 use crate::text::{BoundedText, Overflow};
 
 /// Bytes of a profile's name at most.
@@ -40,6 +40,9 @@ pub struct DeviceProfile {
     /// How many agents a daemon keeps, and for how long.
     #[serde(default)]
     pub agents: Agents,
+    /// What was measured on the board; left out until somebody measures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
 }
 
 impl DeviceProfile {
@@ -55,6 +58,7 @@ impl DeviceProfile {
             inference: Inference::STANDARD,
             memory: Memory::STANDARD,
             agents: Agents::STANDARD,
+            measured: None,
         }
     }
 
@@ -96,6 +100,9 @@ impl DeviceProfile {
         }
         self.memory
             .problems(&self.capacities, &self.inference, report);
+        if let Some(measured) = &self.measured {
+            measured.problems(&self.inference, report);
+        }
     }
 }
 

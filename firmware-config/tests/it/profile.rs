@@ -145,3 +145,59 @@ proptest! {
         prop_assert_eq!(parse(&text), profile);
     }
 }
+
+#[test]
+fn what_was_measured_stands_in_the_file_and_is_checked() {
+    let text = "
+        [measured]
+        policy = '00'
+        processor = 'AMD EPYC'
+        threads = 2
+        batch_tokens = 128
+        resident_bytes = 21_000_000
+        anonymous_bytes = 9_000_000
+        bad_features = ['amx']
+        [[measured.runs]]
+        threads = 1
+        batch_tokens = 128
+        prefill_micros = 60
+        decode_micros = 250
+        step_micros = 20_000
+    ";
+    let profile = parse(text);
+    assert_eq!(profile.validate(), Ok(()));
+    let measured = profile.measured.as_ref().expect("it stands there");
+    assert!(measured.is_of("AMD EPYC") && !measured.is_of("AMD EPYC 2"));
+    assert!(measured.is_bad("amx") && !measured.is_bad("avx2"));
+    assert_eq!(measured.runs[0].step_micros, 20_000);
+    assert_eq!(
+        parse(&toml::to_string(&profile).expect("plain data")),
+        profile
+    );
+    let wrong = parse(
+        &text
+            .replace("threads = 2", "threads = 0")
+            .replace("128\n        res", "4096\n        res"),
+    );
+    let mut fields = Vec::new();
+    wrong.problems(|problem| fields.push(problem.field()));
+    assert_eq!(fields, ["measured.threads", "measured.batch_tokens"]);
+    assert!(DeviceProfile::standard().measured.is_none());
+}
+
+#[test]
+fn a_long_processor_name_is_cut_alike_when_written_and_when_compared() {
+    use stride_firmware_config::text::{BoundedText, Overflow};
+    let name =
+        "An Extraordinarily Long Processor Name @ 3.50GHz with Many Cores and Radeon Graphics";
+    let mut processor = BoundedText::new();
+    processor
+        .set(name, Overflow::Cut)
+        .expect("cutting never refuses");
+    let mut profile = parse(
+        "[measured]\npolicy=''\nprocessor=''\nthreads=1\nbatch_tokens=1\nresident_bytes=0\nanonymous_bytes=0",
+    );
+    let measured = profile.measured.as_mut().expect("it stands there");
+    measured.processor = processor;
+    assert!(measured.is_of(name) && !measured.is_of("An Extra"));
+}

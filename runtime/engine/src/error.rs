@@ -125,6 +125,16 @@ pub enum EngineError {
     /// The thread of a shared policy has ended.
     #[error("the inference thread has ended; load the policy again")]
     Gone,
+    /// A prompt that grows with the episode has outgrown its context.
+    #[error(
+        "a history of {tokens} tokens does not fit the context of {context} tokens; raise the context"
+    )]
+    HistoryTooLong {
+        /// Tokens of the prompt and the utterance.
+        tokens: usize,
+        /// The context.
+        context: u32,
+    },
     /// llama.cpp failed while decoding; the KV cache was emptied, so the next frame starts clean.
     #[error("llama.cpp failed to decode {tokens} tokens at position {position} (code {code})")]
     Decode {

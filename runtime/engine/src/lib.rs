@@ -5,6 +5,7 @@
 //! | [`batch`] | [`BatchPolicy`]: the calls of many agents in common decode calls; [`SharedPolicy`]: the same behind handles |
 //! | [`policy`] | [`LlamaPolicy`]: loads one GGUF policy and answers frames |
 //! | [`memory`] | [`estimate`]: what an engine will take, known before it is loaded |
+//! | [`history`] | [`History`]: a prompt that grows with the episode, the baseline of benchmarks |
 //! | `inspect` | token ids and logits of a frame, for comparisons |
 //! | [`options`] | [`EngineOptions`]: sizes, threads, caps, sampling, constraint |
 //! | [`constraint`] | decoding along verb templates filled with the names that stand in the frame |
@@ -24,6 +25,7 @@ pub mod batch;
 pub mod constraint;
 mod drafted;
 pub mod error;
+pub mod history;
 mod inspect;
 mod lookup;
 pub mod memory;
@@ -39,7 +41,8 @@ mod writing;
 pub use batch::{AgentPolicy, Answer, BatchOptions, BatchPolicy, Counts, SharedPolicy, Ticket};
 pub use constraint::ActionTemplates;
 pub use error::EngineError;
+pub use history::History;
 pub use memory::{MemoryEstimate, estimate, estimate_batch};
-pub use native::{LogLevel, LogSink, set_log_sink};
+pub use native::{LogLevel, LogSink, NativeUse, gpus, set_log_sink};
 pub use options::{EngineOptions, KvType, PerLevel, Sampling};
 pub use policy::LlamaPolicy;

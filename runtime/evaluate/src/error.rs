@@ -53,6 +53,12 @@ pub enum EvalError {
         /// What went wrong, and what to do.
         problem: String,
     },
+    /// A worker of a bench could not do what it was told.
+    #[error("{problem}")]
+    Worker {
+        /// What it said, or how it ended.
+        problem: String,
+    },
     /// Transcripts could not be opened.
     #[error(transparent)]
     Transcripts(#[from] TranscriptError),

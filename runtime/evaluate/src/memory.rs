@@ -1,6 +1,6 @@
 //! Memory of this process, as the kernel counts it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Lets the kernel forget [`Memory::peak`], so that the peak of what follows shows. Says whether it did; it cannot on
 /// systems other than Linux.
@@ -10,7 +10,7 @@ pub fn forget_peak() -> bool {
 }
 
 /// Resident memory in bytes. `None` where the system does not tell (other than Linux).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// Most resident memory so far (`VmHWM`), file-backed pages such as a mapped model included.
     pub peak: Option<u64>,

@@ -1,20 +1,22 @@
-//! GGUF policies: the only module that knows the engine.
+//! GGUF policies, and how the engine is told to run them.
 
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stride_engine::{ActionTemplates, EngineOptions, LlamaPolicy, Sampling};
 use stride_firmware_config::profile::DeviceProfile;
 
 use crate::error::EvalError;
+use crate::machine;
 use crate::run::report::PolicyFile;
 use crate::temperature::Temperatures;
 
 /// Which policy is evaluated, and how it is asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PolicyOptions {
     /// The GGUF file.
     pub path: PathBuf,
@@ -25,10 +27,15 @@ pub struct PolicyOptions {
     pub profile: Option<Box<DeviceProfile>>,
     /// Decode low-level utterances along verb templates filled with names of the frame.
     pub constrain: bool,
-    /// Sampling temperatures; 0 is greedy.
+    /// Sampling temperatures; 0 is greedy. Not told to the workers of a bench, which are greedy.
+    #[serde(skip, default = "greedy")]
     pub temperature: Temperatures,
     /// Seed of the sampling.
     pub seed: u64,
+    /// Most tokens that the engine guesses ahead; 0 for none.
+    pub draft_tokens: u32,
+    /// Let llama.cpp choose CPU-specific weight layouts: for probes in a child process.
+    pub repack_weights: bool,
 }
 
 impl PolicyOptions {
@@ -37,6 +44,12 @@ impl PolicyOptions {
     /// # Errors
     /// When the file is missing, damaged or no policy, or memory does not suffice.
     pub fn load(&self) -> Result<LlamaPolicy, EvalError> {
+        LlamaPolicy::load(&self.path, self.engine_options()).map_err(EvalError::policy)
+    }
+
+    /// What the engine is told.
+    #[must_use]
+    pub fn engine_options(&self) -> EngineOptions {
         let sampling = if self.temperature.is_greedy() {
             Sampling::Greedy
         } else {
@@ -48,13 +61,20 @@ impl PolicyOptions {
         let mut options = EngineOptions {
             threads: self.threads,
             sampling,
+            repack_weights: self.repack_weights,
+            draft_tokens: self.draft_tokens,
             constraint: self.constrain.then(ActionTemplates::default),
             ..EngineOptions::default()
         };
         if let Some(profile) = &self.profile {
             options = options.under_profile(profile);
+            // What was measured on this processor is better known than what the profile's author thought.
+            let here = profile.measured.as_ref();
+            let here = here.filter(|measured| measured.is_of(&machine::processor()));
+            let batch = here.and_then(|measured| NonZeroU32::new(measured.batch_tokens));
+            options.batch_tokens = batch.unwrap_or(options.batch_tokens);
         }
-        LlamaPolicy::load(&self.path, options).map_err(EvalError::policy)
+        options
     }
 
     /// Size and hash of the file, for reports.
@@ -69,6 +89,10 @@ impl PolicyOptions {
             sha256,
         })
     }
+}
+
+const fn greedy() -> Temperatures {
+    Temperatures::GREEDY
 }
 
 fn digest(path: &Path) -> io::Result<(u64, String)> {
@@ -93,6 +117,8 @@ mod tests {
             constrain: true,
             temperature: Temperatures::GREEDY,
             seed: 0,
+            draft_tokens: 0,
+            repack_weights: false,
         }
     }
 

@@ -9,7 +9,7 @@ use llama_cpp_sys_2 as sys;
 use super::rows::Rows;
 use super::threads::ThreadPool;
 use crate::error::EngineError;
-use crate::native::{Model, Token, log};
+use crate::native::{Model, Token, log, usage};
 use crate::options::KvType;
 
 /// Sizes of a context.
@@ -134,7 +134,7 @@ impl Context {
         // 0", and logits to "of the last token".
         let code = unsafe {
             let batch = sys::llama_batch_get_one(first, len);
-            sys::llama_decode(self.raw.as_ptr(), batch)
+            usage::counted(chunk.len(), || sys::llama_decode(self.raw.as_ptr(), batch))
         };
         outcome(code, chunk.len(), position)
     }
@@ -150,7 +150,9 @@ impl Context {
         debug_assert!(tokens <= self.batch, "llama.cpp aborts on more");
         // SAFETY: the context is alive, the arrays of the batch hold as many entries as it says, and the call reads them
         // and keeps none. llama.cpp checks tokens and sequences and answers -1 for one that it does not have.
-        let code = unsafe { sys::llama_decode(self.raw.as_ptr(), rows.as_native()) };
+        let code = usage::counted(tokens, || unsafe {
+            sys::llama_decode(self.raw.as_ptr(), rows.as_native())
+        });
         outcome(code, tokens, position)
     }
 

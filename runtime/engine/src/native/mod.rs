@@ -7,12 +7,16 @@
 mod arrays;
 mod backend;
 mod context;
+mod gpu;
 mod log;
 mod model;
 mod rows;
 mod threads;
+mod usage;
 
+pub use self::gpu::gpus;
 pub use self::log::{LogLevel, LogSink, set_log_sink};
+pub use self::usage::NativeUse;
 
 pub(crate) use self::backend::Backend;
 pub(crate) use self::context::{Context, ContextParams, next_batch};

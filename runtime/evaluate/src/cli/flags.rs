@@ -8,6 +8,7 @@ use clap::Args;
 use stride_agent::agent::Limits;
 use stride_device::read_profile;
 use stride_evaluate::error::EvalError;
+use stride_evaluate::machine;
 use stride_evaluate::policy::PolicyOptions;
 use stride_evaluate::replay::Portion;
 use stride_evaluate::run::selection::Selection;
@@ -33,6 +34,10 @@ pub struct PolicyFlags {
     #[arg(long, value_name = "T", default_value_t = Temperatures::GREEDY)]
     temperature: Temperatures,
 
+    /// Guess up to N tokens ahead by looking up what followed the last ones before; no token of the answer changes
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=32))]
+    draft: u32,
+
     /// CPU threads of each engine [default: 1, or what the profile says]
     ///
     /// Small policies gain little from a second thread, and lose much when something else wants the core: llama.cpp's threads
@@ -57,6 +62,18 @@ pub struct PolicySetup {
 }
 
 impl PolicyFlags {
+    /// The flags of a greedy policy without a constraint.
+    pub fn of(policy: PathBuf, profile: Option<String>) -> Self {
+        Self {
+            policy,
+            constrain: false,
+            temperature: Temperatures::GREEDY,
+            draft: 0,
+            threads: None,
+            profile,
+        }
+    }
+
     /// Reads the profile and settles every option for the games of a world.
     pub fn settle(self, seed: u64, world: &WorldSpec, games: &dyn Games) -> Result<PolicySetup> {
         if self.constrain && !games.has_templates() {
@@ -66,12 +83,25 @@ impl PolicyFlags {
             .into());
         }
         let profile = self.profile.as_deref().map(read_profile).transpose()?;
-        let of_profile = profile.as_ref().map(|profile| profile.inference.threads);
+        let of_profile = profile.as_ref().map(threads_of);
         let threads = self
             .threads
             .or_else(|| NonZeroU32::new(of_profile?))
             .unwrap_or(NonZeroU32::MIN);
         let device = profile.clone().unwrap_or_else(DeviceProfile::standard);
+        if device.inference.gpu_layers > 0
+            && stride_engine::gpus().is_ok_and(|gpus| gpus.is_empty())
+        {
+            let why = if cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal")) {
+                "no GPU was found here"
+            } else {
+                "this binary was built without GPU support (features cuda, vulkan, metal)"
+            };
+            eprintln!(
+                "stride-eval: the profile asks for {} GPU layers, but {why}: everything is computed on the CPU",
+                device.inference.gpu_layers
+            );
+        }
         let mut limits = Limits::of_profile(&device);
         if let Some(action) = games.harmless_action() {
             action.clone_into(&mut limits.fallback_action);
@@ -86,13 +116,22 @@ impl PolicyFlags {
                 constrain: self.constrain,
                 temperature: self.temperature,
                 seed,
+                draft_tokens: self.draft,
+                repack_weights: false,
             },
         })
     }
 }
 
+/// The threads that were measured to be the fastest on this processor, or else those that the profile names.
+fn threads_of(profile: &DeviceProfile) -> u32 {
+    let measured = profile.measured.as_ref();
+    let here = measured.filter(|measured| measured.is_of(&machine::processor()));
+    here.map_or(profile.inference.threads, |measured| measured.threads)
+}
+
 /// Which of a world's games.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct SelectionFlags {
     /// Only the first N games, in the order of their paths (ALFWorld), seeds (household) or tasks (ScienceWorld)
     #[arg(long, value_name = "N", conflicts_with = "sample")]

@@ -1,15 +1,24 @@
 //! The command line: one file per subcommand, each makes objects of its flags and calls one function of the library.
 
+mod bench;
 mod bench_world;
+mod command_line;
+mod fit;
 mod flags;
+mod measure;
 mod play;
 mod progress;
+mod recording;
 mod replay;
 mod run;
 mod signal;
+mod soak;
 
-use anyhow::Result;
+use std::io;
+
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
+use stride_evaluate::bench::worker;
 
 /// Evaluates step-level policies offline: plays one game, measures many, and checks the worlds themselves.
 #[derive(Debug, Parser)]
@@ -28,8 +37,15 @@ pub struct Arguments {
 enum Command {
     Play(play::Play),
     Run(run::Run),
+    Bench(Box<bench::Bench>),
+    Soak(Box<soak::Soak>),
+    Fit(fit::FitCommand),
+    Measure(measure::Measure),
     Replay(replay::Replay),
     BenchWorld(bench_world::BenchWorld),
+    /// One agent of a bench; answers requests on standard input
+    #[command(hide = true)]
+    BenchWorker,
 }
 
 impl Arguments {
@@ -38,8 +54,18 @@ impl Arguments {
         match self.command {
             Command::Play(play) => play.execute(),
             Command::Run(run) => run.execute(),
+            Command::Bench(bench) => bench.execute(),
+            Command::Soak(soak) => soak.execute(),
+            Command::Fit(fit) => fit.execute(),
+            Command::Measure(measure) => measure.execute(),
             Command::Replay(replay) => replay.execute(),
             Command::BenchWorld(bench) => bench.execute(),
+            Command::BenchWorker => {
+                // Ctrl-C reaches the whole group; the parent decides, and this process ends when its input does.
+                ctrlc::set_handler(|| {}).context("cannot listen for Ctrl-C")?;
+                worker::serve(io::stdin().lock(), io::stdout().lock())?;
+                Ok(true)
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ use stride_evaluate::run::report::{Report, Settings};
 use stride_evaluate::run::{self, Plan, Sink};
 use stride_evaluate::world::{self, WorldSpec};
 
+use super::command_line::command_line;
 use super::flags::{PolicyFlags, SelectionFlags};
 use super::{WORLDS, progress, signal};
 
@@ -141,24 +142,6 @@ impl Run {
         }
         Ok(report.is_whole())
     }
-}
-
-/// This process's command, as a shell would read it again.
-fn command_line() -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@#".contains(c);
-    let quoted = |argument: String| {
-        if !argument.is_empty() && argument.chars().all(plain) {
-            argument
-        } else {
-            format!("'{}'", argument.replace('\'', r"'\''"))
-        }
-    };
-    let arguments = std::env::args_os().skip(1);
-    let arguments = arguments.map(|argument| quoted(argument.to_string_lossy().into_owned()));
-    std::iter::once("stride-eval".to_owned())
-        .chain(arguments)
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 /// Shows progress and records.

@@ -1,8 +1,10 @@
-//! The program `stride-eval` as its users meet it: help, usage errors, tables, JSON, interrupts. No model is needed here;
-//! what needs one is in the workspace's `tests/`.
+//! The program `stride-eval` as its users meet it: help, usage errors, tables, JSON, interrupts, and what is
+//! measured of the shipped policy. What needs a trainer is in the workspace's `tests/`.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod bench;
 mod bench_world;
+mod fit;
 mod usage;
 
 use std::process::Command;

@@ -4,7 +4,7 @@ use crate::run;
 
 #[test]
 fn help_shows_examples_worlds_and_exit_codes() {
-    for command in ["play", "run", "replay", "bench-world"] {
+    for command in ["play", "run", "bench", "soak", "replay", "bench-world"] {
         let (code, help, _) = run(&[command, "--help"]);
         assert_eq!(code, Some(0));
         for part in [

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::chart::{Bar, Bars, Lines, Series};
-use super::escape::Text;
-use super::table::{Cell, Table, count, number};
 use crate::episode::Episode;
+use crate::html::chart::{Bar, Bars, Lines, Series};
+use crate::html::escape::Text;
+use crate::html::table::{Cell, Table, count, number};
 use crate::meter::StepCost;
 use crate::run::report::Report;
 use crate::statistics::Spread;

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::chart;
-use super::escape::Text;
-use super::table::{Cell, Table, count, number};
 use crate::episode::{End, Origin};
+use crate::html::chart;
+use crate::html::escape::Text;
+use crate::html::table::{Cell, Table, count, number};
 use crate::memory::mebibytes;
 use crate::run::report::Report;
 use crate::statistics::{Interval, Mean, Spread};

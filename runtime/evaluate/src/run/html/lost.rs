@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::escape::Text;
 use crate::episode::{End, Episode};
+use crate::html::escape::Text;
 use crate::run::report::Report;
 use crate::trail::TrailStep;
 

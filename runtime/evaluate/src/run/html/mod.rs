@@ -2,8 +2,6 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `escape` | text of others inside a page |
-//! | `table`, `chart` | accessible tables and drawings |
 //! | `figures` | headline, task types, how episodes ended, frames |
 //! | `curves` | cost by step, lengths of episodes |
 //! | `lost` | the last steps of what was not won |
@@ -11,20 +9,15 @@
 //! The page is made of the [`Report`] alone, so it shows what the JSON holds. It carries no date: the same report gives the
 //! same page.
 
-mod chart;
 mod curves;
-mod escape;
 mod figures;
 mod lost;
-mod table;
 
 use std::fmt;
 
 use super::report::Report;
+use crate::html::{self, escape::Text};
 use crate::memory::mebibytes;
-use escape::Text;
-
-const STYLE: &str = include_str!("style.css");
 
 /// A report as a page.
 #[derive(Debug, Clone, Copy)]
@@ -33,15 +26,8 @@ pub struct Page<'a>(pub &'a Report);
 impl fmt::Display for Page<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.0;
-        let world = Text(&report.settings.world);
-        // The policy of the page forbids scripts and loads, should an escape ever fail.
-        write!(
-            f,
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>Stride on {world}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{world}</h1>\n"
-        )?;
+        let world = &report.settings.world;
+        html::open(f, &format!("Stride on {world}"), world)?;
         writeln!(
             f,
             "<p class=\"muted\">{} games of at most {} actions, {}. Policy {}</p>",
@@ -58,7 +44,7 @@ impl fmt::Display for Page<'_> {
                 report.settings.games
             )?;
         }
-        f.write_str("</header>\n<main>\n")?;
+        html::begin_main(f)?;
         figures::headline(f, report)?;
         figures::tasks(f, report)?;
         figures::ends(f, report)?;
@@ -66,7 +52,7 @@ impl fmt::Display for Page<'_> {
         figures::frames(f, report)?;
         lost::section(f, report)?;
         settings(f, report)?;
-        f.write_str("</main>\n</body>\n</html>\n")
+        html::close(f)
     }
 }
 
@@ -93,6 +79,7 @@ fn settings(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
 mod tests {
     use super::*;
     use crate::episode::{End, Origin};
+    use crate::html::assert_balanced as balanced;
     use crate::testing::report;
 
     #[test]
@@ -155,25 +142,5 @@ mod tests {
     #[test]
     fn a_run_of_nothing_is_still_a_page() {
         balanced(&Page(&report(&[], 3, true)).to_string());
-    }
-
-    /// Every element that opens also closes, in order.
-    fn balanced(page: &str) {
-        let mut open: Vec<&str> = Vec::new();
-        for tag in page.split('<').skip(1) {
-            let tag = tag.split('>').next().unwrap();
-            let name = tag.split([' ', '\n', '/']).find(|part| !part.is_empty());
-            let name = name.unwrap_or_default();
-            if tag.starts_with('/') {
-                assert_eq!(
-                    open.pop(),
-                    Some(name),
-                    "</{name}> closes nothing of its own"
-                );
-            } else if !tag.ends_with('/') && !tag.starts_with('!') && name != "meta" {
-                open.push(name);
-            }
-        }
-        assert!(open.is_empty(), "{open:?}");
     }
 }
