@@ -92,7 +92,7 @@ impl RecordingFlags {
     pub fn record(self, steps: u32, stop: &Stop) -> Result<Recording> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let games = world::open(&self.world)?;
-        let chosen = self.selection.selection();
+        let chosen = self.selection.selection(0);
         let seed = self.selection.seed;
         let setup = self.policy.settle(seed, &self.world, &*games)?;
         if !setup.options.temperature.is_greedy() {
