@@ -247,11 +247,14 @@ fn by_step(samples: &[Sample]) -> Vec<ByStep> {
 /// The steps that a table shows: the first ones one by one, then ever fewer.
 #[must_use]
 pub fn shown(step: u32) -> bool {
-    matches!(step, 1 | 2 | 5) || (step <= 50 && step % 10 == 0) || (step % 100 == 0)
+    matches!(step, 1 | 2 | 5) || (step <= 50 && step.is_multiple_of(10)) || step.is_multiple_of(100)
 }
 
+/// A figure of the memory, where the system tells it.
+type MemoryFigure = fn(&Memory) -> Option<u64>;
+
 /// What is compared of the memory after the last step.
-const MEMORY: [(&str, fn(&Memory) -> Option<u64>); 2] = [
+const MEMORY: [(&str, MemoryFigure); 2] = [
     ("resident MiB after the last step", |memory| memory.resident),
     ("of these not backed by files, MiB", |memory| {
         memory.anonymous

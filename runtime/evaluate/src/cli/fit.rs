@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use stride_device::read_profile;
 use stride_evaluate::board::fit::Fit;
 use stride_evaluate::error::EvalError;
 use stride_evaluate::output::write_json;
 use stride_evaluate::policy::PolicyOptions;
-use stride_evaluate::profile::read_profile;
 use stride_evaluate::temperature::Temperatures;
 
 /// Say whether a policy fits a board, and by how much

@@ -71,7 +71,7 @@ Exit codes: 0 ok; 1 an error or a stop; 2 wrong usage.";
 impl Measure {
     pub fn execute(self) -> Result<bool> {
         let stop = signal::stop_on_interrupt("episode")?;
-        let profile = stride_evaluate::profile::read_profile(&self.profile)?;
+        let profile = stride_device::read_profile(&self.profile)?;
         let path = Path::new(&self.profile);
         if !self.dry_run && !path.is_file() {
             bail!(
