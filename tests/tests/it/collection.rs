@@ -101,8 +101,8 @@ fn what_a_policy_did_in_scienceworld_is_labelled() {
     }
     let folder = folder();
     let (out, labelled) = (
-        folder.path().join("played.jsonl"),
-        folder.path().join("labelled.jsonl"),
+        folder.path().join("played.jsonl.zst"),
+        folder.path().join("labelled.jsonl.zst"),
     );
     let said = succeed(
         program("stride-train")
@@ -131,7 +131,7 @@ fn what_a_policy_did_in_scienceworld_is_labelled() {
             .all(|t| t.source == Source::Relabelled && t.next.is_none())
     );
     // The same labels come from the file alone, as they would from a device's log.
-    let again = folder.path().join("again.jsonl");
+    let again = folder.path().join("again.jsonl.zst");
     succeed(
         program("stride-train")
             .args(["relabel", "--data"])

@@ -84,7 +84,7 @@ fn made() -> &'static Made {
             "--out".as_ref(),
             &at("run"),
         ]);
-        assert!(at("run/loss.html").exists());
+        assert!(at("run/report.html").exists());
         train(&[
             "export".as_ref(),
             "--run".as_ref(),

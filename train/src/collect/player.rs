@@ -112,10 +112,16 @@ impl Player {
         // 1 means that some episodes broke or were lost; what was recorded counts.
         if !matches!(ended.status.code(), Some(0 | 1)) || !record.is_file() {
             let said = String::from_utf8_lossy(&ended.stderr);
-            let last = said.trim().lines().last().unwrap_or("nothing").to_owned();
+            // Where the program says what is wrong; a hint at its help may follow.
+            let mut lines = said.trim().lines();
+            let why = lines
+                .clone()
+                .find(|line| line.to_ascii_lowercase().starts_with("error"))
+                .or_else(|| lines.next_back())
+                .unwrap_or("nothing");
             return Err(TrainError::Player {
                 program: self.program.clone(),
-                reason: format!("ended with {}: {last}", ended.status),
+                reason: format!("ended with {}: {why}", ended.status),
             });
         }
         let mut transitions = Vec::new();
