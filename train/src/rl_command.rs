@@ -108,7 +108,7 @@ pub fn run(args: RlArgs) -> anyhow::Result<ExitCode> {
     console.finish();
     let folder = options.out.display();
     match ending {
-        Ending::Finished => println!("finished; loss curve in {folder}/loss.html"),
+        Ending::Finished => println!("finished; page in {folder}/report.html"),
         Ending::Stopped { step } => {
             println!("stopped at step {step} of the actor; go on with --resume");
         }
