@@ -6,7 +6,7 @@
 //! | [`play`] | `stride-eval play`: one episode as a readable trace |
 //! | [`run`] | `stride-eval run`: many episodes, one table |
 //! | [`replay`] | `stride-eval replay`: recorded games of the official engine, played again |
-//! | [`bench`] | `stride-eval bench`: what a step costs, beside a baseline; `stride-eval soak` |
+//! | [`mod@bench`] | `stride-eval bench`: what a step costs, beside a baseline; `stride-eval soak` |
 //! | [`bench_world`] | `stride-eval bench-world`: load and step times of a world |
 //! | [`board`] | `stride-eval fit` and `measure`: what a policy takes on a board |
 //! | [`policy`] | GGUF policies: the only module that knows the engine |
@@ -21,7 +21,7 @@
 //! | [`stop`] | a wish to stop early |
 //! | [`error`] | why an evaluation could not be made |
 //!
-//! Everything but [`policy`] and [`bench`] works with any [`Policy`](stride_agent::policy::Policy), so it is tested without a model.
+//! Everything but [`policy`] and [`mod@bench`] works with any [`Policy`](stride_agent::policy::Policy), so it is tested without a model.
 #![forbid(unsafe_code)]
 
 pub mod bench;
