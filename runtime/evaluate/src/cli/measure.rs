@@ -25,7 +25,7 @@ use super::{progress, signal};
 /// needs fewer threads or a smaller batch goes before it. Kernels that are known to crash somewhere are tried in a child
 /// process and marked when they do, or when they say something else.
 ///
-/// Only the section [measured] of the profile is replaced; a shipped board is no file, so give its copy, or --dry-run.
+/// Only the section `[measured]` of the profile is replaced; a shipped board is no file, so give its copy, or --dry-run.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Measure {
