@@ -16,7 +16,7 @@
 //! | [`kernels`] | the arithmetic below it |
 //! | [`optimizer`] | AdamW and the learning-rate schedule |
 //! | [`bc`] | behaviour cloning |
-//! | [`bench`] | how fast that is, alone and beside PyTorch |
+//! | [`mod@bench`] | how fast that is, alone and beside PyTorch |
 //! | [`report`] | a run as one page |
 //! | [`tensorboard`] | a run as an event file |
 //! | [`inspect`] | transitions as a person reads them |

@@ -42,7 +42,7 @@ pub fn write(folder: &Path, record: &RunRecord) -> Result<()> {
 /// Writes the page of a run from what its folder holds.
 ///
 /// # Errors
-/// When the folder holds no checkpoint, or as [`write`].
+/// When the folder holds no checkpoint, or as [`fn@write`].
 pub fn write_again(folder: &Path) -> Result<()> {
     let (record, _) = state::load_weights(&folder.join(state::LAST))?;
     write(folder, &record)
