@@ -7,11 +7,12 @@ use std::time::Duration;
 use stride_firmware_config::profile::DeviceProfile;
 use tokio::sync::{mpsc, watch};
 
+use crate::agents::service::unix_seconds;
 use crate::agents::{Agents, AgentsOptions};
 use crate::config::{Config, ConfigError};
 use crate::engine::model::Registry;
 use crate::engine::{Engine, EngineOptions, ModelError};
-use crate::http::app::{App, Bounds};
+use crate::http::app::{About, App, Bounds};
 use crate::http::guard::{Entry, Guard, SharedTokens};
 use crate::http::listen::{ListenError, Listener, Place};
 use crate::http::{router, serve};
@@ -104,6 +105,12 @@ pub async fn run(
         models: Models::new(registry, engine, store),
         metrics: Arc::clone(&metrics),
         bounds: bounds(config),
+        about: Arc::new(About {
+            started_at: unix_seconds(),
+            profile: profile.name.to_string(),
+            budget_bytes: profile.memory.budget_bytes,
+            state: config.state.clone(),
+        }),
     };
     let served = Served {
         config,

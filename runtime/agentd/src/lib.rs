@@ -20,6 +20,7 @@
 //! | [`check`] | whether these settings would work |
 //! | [`notify`] | what systemd is told |
 //! | [`metrics`] | what is counted |
+//! | [`machine`] | what the machine says of itself |
 #![forbid(unsafe_code)]
 
 pub mod agents;
@@ -28,6 +29,7 @@ pub mod config;
 pub mod daemon;
 pub mod engine;
 pub mod http;
+pub mod machine;
 pub mod metrics;
 pub mod models;
 pub mod notify;

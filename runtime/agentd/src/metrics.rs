@@ -252,6 +252,19 @@ impl Metrics {
         Self::count(&self.workers_lost, reason.name());
     }
 
+    /// Workers that ended, whatever the reason.
+    #[must_use]
+    pub fn all_workers_lost(&self) -> u64 {
+        use EndReason::{Died, Hang, Nonsense, Probe};
+        let lost = |reason: EndReason| {
+            let reason = Word(reason.name());
+            self.workers_lost
+                .get(&Labels { reason })
+                .map_or(0, |lost| lost.get())
+        };
+        [Died, Hang, Nonsense, Probe].into_iter().map(lost).sum()
+    }
+
     /// A wish for another model came to its end.
     pub fn switched(&self, result: SwitchResult) {
         Self::count(&self.switches, result.name());

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`error`] | [`ServiceError`]: why a request was not done |
 //! | [`slots`] | who is there, and whose turn it is; the rules of a full daemon |
+//! | [`recent`] | the steps that were made lately |
 //! | [`service`] | [`Agents`]: what the API does |
 
 pub mod error;
+pub mod recent;
 pub mod service;
 pub mod slots;
 

@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio::time::timeout;
 
 use super::error::ServiceError;
+use super::recent::Recent;
 use super::slots::{Leaving, Place, Slot, Slots};
 use crate::engine::Engine;
 use crate::metrics::Metrics;
@@ -61,6 +62,7 @@ pub struct Agents {
     admission: Arc<Semaphore>,
     /// Empty once the daemon shuts down, which ends the streams.
     events: Mutex<Option<broadcast::Sender<StepEvent>>>,
+    recent: Recent,
     metrics: Arc<Metrics>,
 }
 
@@ -90,6 +92,7 @@ impl Agents {
             options,
             admission: Arc::new(Semaphore::new(options.steps)),
             events: Mutex::new(Some(broadcast::channel(EVENTS).0)),
+            recent: Recent::default(),
             metrics,
         };
         agents.count();
@@ -187,6 +190,22 @@ impl Agents {
         }
     }
 
+    /// The agents that were used last, latest first.
+    #[must_use]
+    pub fn latest(&self, limit: usize) -> AgentList {
+        AgentList {
+            agents: self.slots.latest(limit.clamp(1, PAGE)),
+            next: None,
+            ..self.list(None, 1)
+        }
+    }
+
+    /// The steps that were made lately.
+    #[must_use]
+    pub fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
     /// Deletes an agent, after the step that it is in.
     ///
     /// # Errors
@@ -232,8 +251,11 @@ impl Agents {
             let _turn = turn.ok_or(ServiceError::NotFound(id))?;
             let left = agents.options.patience.saturating_sub(start.elapsed());
             let answered = agents.step_now(id, &slot, request, left).await?;
-            let seconds = start.elapsed().as_secs_f64();
-            agents.metrics.step_seconds.observe(seconds);
+            let took = start.elapsed();
+            agents.metrics.step_seconds.observe(took.as_secs_f64());
+            if !answered.replayed {
+                agents.recent.add(id, &answered.answer, took);
+            }
             Ok(answered)
         });
         made.await.unwrap_or(Err(ServiceError::Closed))

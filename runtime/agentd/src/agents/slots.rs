@@ -61,6 +61,14 @@ impl Slot {
     fn ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
+
+    fn describe(&self, id: &AgentId) -> AgentSummary {
+        AgentSummary {
+            id: id.to_string(),
+            ended: self.ended(),
+            used_at: self.used_at(),
+        }
+    }
 }
 
 /// The right to read and write one agent's record, until it is dropped.
@@ -149,12 +157,21 @@ impl Slots {
         let mut rest = by_id.range((after.map_or(Unbounded, Excluded), Unbounded));
         let page: Vec<_> = rest.by_ref().take(limit).collect();
         let next = rest.next().and(page.last()).map(|(id, _)| **id);
-        let describe = |(id, slot): &(&AgentId, &Arc<Slot>)| AgentSummary {
-            id: id.to_string(),
-            ended: slot.ended(),
-            used_at: slot.used_at(),
-        };
-        (page.iter().map(describe).collect(), next)
+        let page = page.into_iter().map(|(id, slot)| slot.describe(id));
+        (page.collect(), next)
+    }
+
+    /// The agents that were used last, latest first, at most `limit`.
+    #[must_use]
+    pub fn latest(&self, limit: usize) -> Vec<AgentSummary> {
+        let by_id = self.lock();
+        let mut agents: Vec<_> = by_id.iter().collect();
+        agents.sort_by_key(|(_, slot)| std::cmp::Reverse(slot.used_at()));
+        agents.truncate(limit);
+        agents
+            .into_iter()
+            .map(|(id, slot)| slot.describe(id))
+            .collect()
     }
 
     /// Asks for a place for a new agent.

@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use stride_client::api::{Agent, AgentList, CreateAgent, StepAnswer, StepRequest};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::app::App;
 use super::body::Body;
@@ -29,6 +29,20 @@ pub struct Page {
     /// Agents at most; default 100.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+    /// The order; default `id`.
+    #[param(inline)]
+    order: Order,
+}
+
+/// The order of a list of agents.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// By their ids; page by page, with `after`.
+    #[default]
+    Id,
+    /// The one that was used last first; one page only.
+    Used,
 }
 
 /// Makes an agent.
@@ -50,7 +64,7 @@ pub async fn create(
     Ok((status, Json(agent)))
 }
 
-/// Lists agents in order of their ids.
+/// Lists agents in order of their ids, or (`order=used`) those that were used last.
 #[utoipa::path(get, path = "/v1/agents", tag = "agents", params(Page), responses(
     (status = OK, description = "A page of the list", body = AgentList), Refusals,
 ))]
@@ -64,7 +78,11 @@ pub async fn list(
     if !(1..=PAGE).contains(&limit) {
         return Err(invalid(format!("limit: {limit} is not in 1 to {PAGE}")));
     }
-    Ok(Json(app.agents.list(after.as_ref(), limit)))
+    match (page.order, after) {
+        (Order::Id, after) => Ok(Json(app.agents.list(after.as_ref(), limit))),
+        (Order::Used, None) => Ok(Json(app.agents.latest(limit))),
+        (Order::Used, Some(_)) => Err(invalid("after: with order=used there is one page only")),
+    }
 }
 
 /// Shows all that an agent remembers.

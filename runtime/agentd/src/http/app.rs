@@ -1,5 +1,6 @@
 //! What handlers share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,21 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Bounds on requests.
     pub bounds: Bounds,
+    /// What does not change while the daemon runs.
+    pub about: Arc<About>,
+}
+
+/// What does not change while the daemon runs, for people who look at it.
+#[derive(Debug)]
+pub struct About {
+    /// When it was started, in seconds since 1970.
+    pub started_at: u64,
+    /// The name of the device profile.
+    pub profile: String,
+    /// Bytes of memory that the profile allows.
+    pub budget_bytes: u64,
+    /// The state folder.
+    pub state: PathBuf,
 }
 
 /// Bounds on requests.

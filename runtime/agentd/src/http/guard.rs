@@ -6,7 +6,8 @@
 //! | TCP, with a file of tokens | who sends one of them as `Authorization: Bearer` |
 //! | TCP, without | whoever reaches the address; a request must name this machine as its host, so that no page of another site can ask through the browser of somebody here |
 //!
-//! `/healthz` and `/readyz` need no token: they say nothing that a port scan would not.
+//! `/healthz` and `/readyz` need no token: they say nothing that a port scan would not. Nor do the files of the page; what it shows
+//! it asks for with a token.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -18,6 +19,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::error::ApiError;
+use super::page::is_page;
 use crate::agents::service::unix_seconds;
 use crate::metrics::Metrics;
 use crate::tokens::{NoEntry, Tokens};
@@ -83,7 +85,7 @@ impl Guard {
                     message,
                 ));
             }
-            Entry::Tokens(_) if matches!(path, "/healthz" | "/readyz") => "",
+            Entry::Tokens(_) if matches!(path, "/healthz" | "/readyz") || is_page(path) => "",
             Entry::Tokens(tokens) => {
                 let tokens = tokens.read().unwrap_or_else(PoisonError::into_inner);
                 let name = self.check(&tokens, headers)?;

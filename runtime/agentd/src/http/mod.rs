@@ -3,7 +3,8 @@
 //! | module | holds |
 //! |---|---|
 //! | [`app`] | [`App`]: what handlers share |
-//! | [`agents`], [`models`], [`health`] | the handlers |
+//! | [`agents`], [`models`], [`health`], [`observe`] | the handlers |
+//! | [`page`] | the page at `/` |
 //! | [`stream`] | steps as server-sent events |
 //! | [`body`] | JSON in and out, bounded in size and time |
 //! | [`error`] | [`ApiError`]: every refusal has a status, a code and a sentence |
@@ -19,6 +20,8 @@ pub mod guard;
 pub mod health;
 pub mod listen;
 pub mod models;
+pub mod observe;
+pub mod page;
 pub mod router;
 pub mod serve;
 pub mod stream;

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::error::ApiError;
 use super::guard::{Guard, guarded};
-use super::{agents, health, models, stream};
+use super::{agents, health, models, observe, page, stream};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -38,6 +38,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(agents::export))
         .routes(routes!(agents::step))
         .routes(routes!(stream::events))
+        .routes(routes!(observe::steps))
+        .routes(routes!(observe::state))
         .routes(routes!(models::list))
         .routes(routes!(models::activate))
 }
@@ -55,6 +57,7 @@ pub fn openapi() -> Result<String, serde_json::Error> {
 pub fn router(app: App, guard: Guard) -> Router {
     let (router, _) = routes().split_for_parts();
     router
+        .merge(page::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(app.bounds.body_bytes))

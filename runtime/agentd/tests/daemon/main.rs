@@ -1,12 +1,14 @@
 //! The daemon as real processes: started, asked, killed.
 #![allow(clippy::unwrap_used, missing_docs, reason = "an integration test")]
 
+mod browser;
 mod disk;
 mod hostile;
 mod killed;
 mod models;
 mod needs;
 mod openapi;
+mod page;
 mod play;
 mod steps;
 mod support;

@@ -11,12 +11,12 @@ use stride_client::{Client, ClientError, Retries};
 use crate::support::{PROGRAM, Place, signal};
 
 /// A port that was free a moment ago.
-fn port() -> u16 {
+pub fn port() -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     free.local_addr().unwrap().port()
 }
 
-fn draw(place: &Place, name: &str, days: &str) -> String {
+pub fn draw(place: &Place, name: &str, days: &str) -> String {
     let file = place.path("tokens");
     let drawn = Command::new(PROGRAM)
         .args(["token", "--name", name, "--days", days, "--tokens"])
