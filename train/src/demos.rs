@@ -123,7 +123,7 @@ fn record<P: Policy + ?Sized>(
         game: game.to_owned(),
         source,
     })?;
-    let transitions = recorder.finish(&report, &agent);
+    let transitions = recorder.finish(report.end, agent.state());
     Ok(Demo {
         report,
         transitions,

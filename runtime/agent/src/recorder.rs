@@ -1,9 +1,8 @@
 //! Builds augmented step-level transitions from the events of one episode (method section 6.1).
 
 use stride_firmware_config::frame::StepFrame;
+use stride_firmware_config::state::AgentState;
 
-use crate::agent::StepAgent;
-use crate::episode::EpisodeReport;
 use crate::event::{Event, Observer};
 use crate::transition::{EndKind, FrameText, Source, Transition};
 use crate::utterance::parse_low;
@@ -35,7 +34,9 @@ pub struct Recorder {
     game: String,
     source: Source,
     calls: Vec<Call>,
+    /// The steps of the world, from `first_step` on.
     steps: Vec<Step>,
+    first_step: u32,
     subtasks: u32,
     last_observation: String,
 }
@@ -47,33 +48,50 @@ impl Recorder {
     /// environment paid a reward inside the subtask (method section 6.1).
     #[must_use]
     pub fn new(game: impl Into<String>, source: Source) -> Self {
+        Self::joining(game, source, 0, 0)
+    }
+
+    /// A recorder that joins an episode in its course: the first step that it hears of is `first_step`, and `subtasks` were
+    /// issued before. Rewards inside the current subtask that it did not hear of count as none.
+    #[must_use]
+    pub fn joining(
+        game: impl Into<String>,
+        source: Source,
+        first_step: u32,
+        subtasks: u32,
+    ) -> Self {
         Self {
             game: game.into(),
             source,
             calls: Vec::new(),
             steps: Vec::new(),
-            subtasks: 0,
+            first_step,
+            subtasks,
             last_observation: String::new(),
         }
     }
 
-    /// The transitions of the episode, in the order of the calls.
+    /// The transitions of the episode, in the order of the calls. `state` is the agent at its end. A call whose action was never
+    /// answered by the world is no transition, only the next state of the one before.
     #[must_use]
-    pub fn finish(self, report: &EpisodeReport, agent: &StepAgent) -> Vec<Transition> {
+    pub fn finish(self, end: EndKind, state: &AgentState) -> Vec<Transition> {
         let mut out = Vec::with_capacity(self.calls.len());
         for (at, call) in self.calls.iter().enumerate() {
+            if self.step(call).is_none() {
+                continue;
+            }
             let next_call = self.calls[at + 1..]
                 .iter()
                 .find(|later| later.state.level() == call.state.level());
             let (reward, span, done) = match &call.state {
-                FrameText::High { .. } => self.high_outcome(call, report),
-                FrameText::Low { .. } => self.low_outcome(call, report),
-                FrameText::Progress { .. } => self.progress_outcome(call, next_call, report),
+                FrameText::High { .. } => self.high_outcome(call, end),
+                FrameText::Low { .. } => self.low_outcome(call, end),
+                FrameText::Progress { .. } => self.progress_outcome(call, next_call, end),
             };
             let next = match next_call {
                 Some(later) => Some(later.state.clone()),
-                None if done || report.end != EndKind::Truncated => None,
-                None => self.bootstrap(&call.state, agent),
+                None if done || end != EndKind::Truncated => None,
+                None => self.bootstrap(&call.state, state),
             };
             out.push(Transition {
                 game: self.game.clone(),
@@ -86,30 +104,30 @@ impl Recorder {
                 done,
                 next,
                 source: self.source,
-                end: report.end,
+                end,
             });
         }
         out
     }
 
     /// Sum of environment rewards over the group; `done` when the world ended the episode in it.
-    fn high_outcome(&self, call: &Call, report: &EpisodeReport) -> (f32, u32, bool) {
+    fn high_outcome(&self, call: &Call, end: EndKind) -> (f32, u32, bool) {
         let group = self.group(call.subtask_index);
         let reward = group.clone().map(|step| step.reward).sum();
         let span = u32::try_from(group.count()).unwrap_or(u32::MAX);
         let last = call.subtask_index + 1 == self.subtasks;
-        (reward, span, last && report.end != EndKind::Truncated)
+        (reward, span, last && end != EndKind::Truncated)
     }
 
-    fn low_outcome(&self, call: &Call, report: &EpisodeReport) -> (f32, u32, bool) {
-        let Some(step) = self.steps.get(call.step_index as usize) else {
+    fn low_outcome(&self, call: &Call, end: EndKind) -> (f32, u32, bool) {
+        let Some(step) = self.step(call) else {
             return (0.0, 1, true);
         };
-        let last = call.step_index as usize + 1 == self.steps.len();
-        if last && report.end == EndKind::Success {
+        let last = call.step_index + 1 == self.next_step();
+        if last && end == EndKind::Success {
             return (1.0, 1, true);
         }
-        if last && report.end == EndKind::Failure {
+        if last && end == EndKind::Failure {
             return (if step.invalid { -1.0 } else { 0.0 }, 1, true);
         }
         if step.invalid {
@@ -126,23 +144,22 @@ impl Recorder {
         &self,
         call: &Call,
         next_call: Option<&Call>,
-        report: &EpisodeReport,
+        end: EndKind,
     ) -> (f32, u32, bool) {
-        let credited = if next_call.is_none() && report.end != EndKind::Truncated {
+        let credited = if next_call.is_none() && end != EndKind::Truncated {
             Call {
-                step_index: u32::try_from(self.steps.len().saturating_sub(1)).unwrap_or(0),
+                step_index: self.next_step().saturating_sub(1),
                 ..call.clone()
             }
         } else {
             call.clone()
         };
-        self.low_outcome(&credited, report)
+        self.low_outcome(&credited, end)
     }
 
     /// `s'` of the last transition of a truncated episode, from the newest progress and observation.
     /// The next progress frame needs an action that was never chosen, so there is none.
-    fn bootstrap(&self, state: &FrameText, agent: &StepAgent) -> Option<FrameText> {
-        let state_now = agent.state();
+    fn bootstrap(&self, state: &FrameText, state_now: &AgentState) -> Option<FrameText> {
         let frame = match state {
             FrameText::High { .. } => StepFrame::High {
                 scene: &state_now.scene,
@@ -160,6 +177,18 @@ impl Recorder {
             FrameText::Progress { .. } => return None,
         };
         Some(FrameText::from(&frame))
+    }
+
+    /// The step of the world that a call belongs to, if it was made.
+    fn step(&self, call: &Call) -> Option<&Step> {
+        let at = call.step_index.checked_sub(self.first_step)?;
+        self.steps.get(at as usize)
+    }
+
+    /// The index of the step that comes next.
+    fn next_step(&self) -> u32 {
+        let steps = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
+        self.first_step.saturating_add(steps)
     }
 
     fn group(&self, index: u32) -> impl Iterator<Item = &Step> + Clone {
@@ -185,7 +214,7 @@ impl Observer for Recorder {
         match event {
             Event::Uttered { frame, text, .. } => {
                 let level_is_high = matches!(frame, StepFrame::High { .. });
-                let steps = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
+                let steps = self.next_step();
                 let step_index = match frame {
                     // The progress call comes after the step it sums up.
                     StepFrame::Progress { .. } => steps.saturating_sub(1),

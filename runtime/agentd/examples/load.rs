@@ -105,6 +105,7 @@ fn make_idle(arguments: &Arguments) -> Result<()> {
                             id: Some(format!("idle-{n}")),
                             task: "wait for somebody to say something".into(),
                             scene: "countertop 1 to 2, drawer 1 to 7, fridge 1".into(),
+                            ..CreateAgent::default()
                         })?;
                     }
                     Ok(())
@@ -131,6 +132,7 @@ fn play(arguments: &Arguments, player: u64, done: &AtomicU64) -> Result<(Vec<u64
             id: Some(id.clone()),
             task: opening.task,
             scene: opening.scene,
+            ..CreateAgent::default()
         })?;
         let mut request = StepRequest {
             observation: opening.observation,

@@ -49,6 +49,9 @@ pub async fn check(config: &Config) -> Vec<Finding> {
         find("memory", memory);
     }
     find("state", writable(&config.state));
+    if config.log.enabled {
+        find("log", writable(&config.log.bounds(&config.state).folder));
+    }
     if let Some(path) = &config.tokens {
         let read = Tokens::read(path).map_err(|error| error.to_string());
         find(

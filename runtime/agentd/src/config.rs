@@ -6,7 +6,12 @@ use std::time::Duration;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::agents::guard::GuardRules;
 use crate::http::listen::Place;
+
+mod journals;
+
+pub use journals::{Audit, Log};
 
 /// What an operator decides, as flags and as environment variables. What is not said here is looked up in the file.
 #[derive(Debug, Clone, Default, Args)]
@@ -78,6 +83,9 @@ struct File {
     allow_remote: bool,
     limits: Limits,
     worker: Worker,
+    log: Log,
+    guard: GuardRules,
+    audit: Audit,
 }
 
 /// Bounds on what clients may ask for.
@@ -174,6 +182,12 @@ pub struct Config {
     pub limits: Limits,
     /// How the worker is watched.
     pub worker: Worker,
+    /// The transition log.
+    pub log: Log,
+    /// Which actions are given out.
+    pub guard: GuardRules,
+    /// The audit log of those that were not.
+    pub audit: Audit,
 }
 
 /// Why settings cannot be used.
@@ -214,6 +228,14 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A regular expression that is none, or too large.
+    #[error("{key}: {source}")]
+    Pattern {
+        /// The key.
+        key: &'static str,
+        /// What the parser said; it shows the place.
+        source: Box<regex::Error>,
+    },
 }
 
 impl Config {
@@ -245,6 +267,9 @@ impl Config {
             allow_remote: flags.allow_remote || file.allow_remote,
             limits: file.limits,
             worker: file.worker,
+            log: file.log,
+            guard: file.guard,
+            audit: file.audit,
         };
         if config.listen.is_empty() {
             return Err(missing("listen", "STRIDE_AGENTD_LISTEN"));
@@ -307,7 +332,7 @@ impl Config {
                 "write it as in chmod, such as \"660\"",
             ));
         }
-        Ok(())
+        self.check_journals()
     }
 }
 

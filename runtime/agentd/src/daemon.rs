@@ -8,7 +8,7 @@ use stride_firmware_config::profile::DeviceProfile;
 use tokio::sync::{mpsc, watch};
 
 use crate::agents::service::unix_seconds;
-use crate::agents::{Agents, AgentsOptions};
+use crate::agents::{Actions, Agents, AgentsOptions, Watchers};
 use crate::config::{Config, ConfigError};
 use crate::engine::model::Registry;
 use crate::engine::{Engine, EngineOptions, ModelError};
@@ -16,6 +16,10 @@ use crate::http::app::{About, App, Bounds};
 use crate::http::guard::{Entry, Guard, SharedTokens};
 use crate::http::listen::{ListenError, Listener, Place};
 use crate::http::{router, serve};
+use crate::journal::audit::Audit;
+use crate::journal::files::Packing;
+use crate::journal::transitions::Transitions;
+use crate::journal::{Files, Journal};
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::notify;
@@ -89,6 +93,7 @@ pub async fn run(
     let options = engine_options(config, &profile);
     let (engine, engine_thread) = Engine::start(model, options, Arc::clone(&metrics))
         .map_err(|source| system("the supervisor's thread", source))?;
+    let (watchers, journal_threads) = watchers(config, &metrics)?;
     let agents = Arc::new(Agents::open(
         store.clone(),
         engine.clone(),
@@ -97,6 +102,7 @@ pub async fn run(
             steps: config.limits.steps,
             patience: config.limits.patience(),
         },
+        watchers,
         Arc::clone(&metrics),
     )?);
     let app = App {
@@ -121,8 +127,42 @@ pub async fn run(
     drop(agents);
     join("the supervisor", engine_thread).await;
     join("the store", store_thread).await;
+    for thread in journal_threads {
+        join("a journal", thread).await;
+    }
     tracing::info!("ended in order");
     Ok(())
+}
+
+/// The guard and the journals, and the threads that write them.
+fn watchers(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> Result<(Watchers, Vec<std::thread::JoinHandle<()>>), DaemonError> {
+    let thread = |source| system("a journal's thread", source);
+    let mut threads = Vec::new();
+    let files = Files::new(config.audit.bounds(&config.state), "audit", Packing::Plain);
+    let (audit, writes) = Journal::start(
+        "audit log",
+        files,
+        Audit(config.redactor()?),
+        metrics.audit.clone(),
+    )
+    .map_err(thread)?;
+    threads.push(writes);
+    let mut log = None;
+    if config.log.enabled {
+        let bounds = config.log.bounds(&config.state);
+        let files = Files::new(bounds, "transitions", Packing::Zstd);
+        let scribe = Transitions::new(config.redactor()?, config.log.pending_bytes);
+        let counts = metrics.transitions.clone();
+        let (journal, writes) =
+            Journal::start("transition log", files, scribe, counts).map_err(thread)?;
+        log = Some(journal);
+        threads.push(writes);
+    }
+    let actions = Actions::new(config.action_guard()?, audit, Arc::clone(metrics));
+    Ok((Watchers { actions, log }, threads))
 }
 
 /// The daemon while it serves.
@@ -228,6 +268,7 @@ pub fn engine_options(config: &Config, profile: &DeviceProfile) -> EngineOptions
         profile: profile.clone(),
         threads: config.threads.or(of_profile).unwrap_or(1),
         constrain: config.constrain,
+        tell_calls: config.log.enabled,
         load_deadline: Duration::from_secs(worker.load_seconds),
         step_deadline: Duration::from_secs(worker.step_seconds),
         probe_pause: Duration::from_secs(worker.probe_seconds),

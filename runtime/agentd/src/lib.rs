@@ -14,6 +14,7 @@
 //! | [`engine`] | the supervisor of the worker process, the models folder |
 //! | [`worker`] | the worker process: loads one policy and makes steps |
 //! | [`models`] | which model serves |
+//! | [`journal`] | the transition log and the audit log |
 //! | [`tokens`] | bearer tokens, hashed at rest |
 //! | [`config`] | what an operator decides |
 //! | [`daemon`] | from the start to the end |
@@ -29,6 +30,7 @@ pub mod config;
 pub mod daemon;
 pub mod engine;
 pub mod http;
+pub mod journal;
 pub mod machine;
 pub mod metrics;
 pub mod models;

@@ -8,6 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::journal::JournalCounts;
+
 /// Seconds: half a millisecond to half a minute.
 const SECONDS: [f64; 16] = [
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
@@ -120,6 +122,11 @@ pub struct Metrics {
     switches: Family<Labels, Counter>,
     requests: Family<Answer, Counter>,
     refused: Family<Labels, Counter>,
+    actions_refused: Family<Labels, Counter>,
+    /// The transition log.
+    pub transitions: JournalCounts,
+    /// The audit log.
+    pub audit: JournalCounts,
 }
 
 impl Default for Metrics {
@@ -154,6 +161,9 @@ impl Metrics {
             switches: Family::default(),
             requests: Family::default(),
             refused: Family::default(),
+            actions_refused: Family::default(),
+            transitions: JournalCounts::default(),
+            audit: JournalCounts::default(),
         };
         metrics.register();
         metrics
@@ -245,6 +255,13 @@ impl Metrics {
             "Requests refused before any work, by reason",
             self.refused.clone(),
         );
+        r.register(
+            "actions_refused",
+            "Actions that were not given out, by rule",
+            self.actions_refused.clone(),
+        );
+        self.transitions.register(r, "transition_log");
+        self.audit.register(r, "audit_log");
     }
 
     /// A worker ended.
@@ -278,6 +295,11 @@ impl Metrics {
     /// A request was refused.
     pub fn refused(&self, reason: &'static str) {
         Self::count(&self.refused, reason);
+    }
+
+    /// An action was not given out.
+    pub fn action_refused(&self, rule: &'static str) {
+        Self::count(&self.actions_refused, rule);
     }
 
     /// A request was answered.

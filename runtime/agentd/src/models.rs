@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use stride_client::api::{ModelInfo, ModelList};
+use tokio::sync::watch;
 
 use crate::engine::model::Registry;
 use crate::engine::{Engine, Model, ModelError};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Under which name the store remembers the model that was activated last.
 const NOTE: &str = "model";
@@ -19,10 +20,30 @@ pub struct Models {
     store: Store,
 }
 
+/// Remembers the model that answers, for the next start.
+async fn remember(store: &Store, current: &watch::Receiver<String>) -> Result<(), StoreError> {
+    loop {
+        let name = current.borrow().clone();
+        store.set_note(NOTE, name.clone()).await?;
+        // Two may be at this at once: whoever writes last finds what is true by then.
+        if *current.borrow() == name {
+            return Ok(());
+        }
+    }
+}
+
 impl Models {
-    /// The folder, with an engine that serves one of its models.
+    /// The folder, with an engine that serves one of its models. A model that the engine goes back to is remembered.
     #[must_use]
     pub fn new(registry: Registry, engine: Engine, store: Store) -> Arc<Self> {
+        let (mut current, kept) = (engine.current(), store.clone());
+        tokio::spawn(async move {
+            while current.changed().await.is_ok() {
+                if let Err(error) = remember(&kept, &current).await {
+                    tracing::error!(%error, "the next start will serve the model before");
+                }
+            }
+        });
         Arc::new(Self {
             registry,
             engine,
@@ -95,7 +116,7 @@ impl Models {
         let found = tokio::task::spawn_blocking(move || registry.find(&wanted));
         let model = found.await.map_err(|_| ModelError::Closed)??;
         let info = self.engine.activate(model).await?;
-        if let Err(error) = self.store.set_note(NOTE, info.name.clone()).await {
+        if let Err(error) = remember(&self.store, &self.engine.current()).await {
             tracing::error!(%error, "the next start will serve the model before");
         }
         Ok(info)

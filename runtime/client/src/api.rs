@@ -27,6 +27,11 @@ pub struct CreateAgent {
     /// The part of every observation that does not change. Cut at the profile's capacity.
     #[serde(default)]
     pub scene: String,
+    /// All actions that the agent may ever be given: 1 to 4096 different ones of 1 to 96 bytes, without semicolons, at most
+    /// 32768 bytes in all. Left out: whatever the policy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 4096))]
+    pub vocabulary: Option<Vec<String>>,
 }
 
 /// Where an agent stands between two steps.
@@ -77,7 +82,7 @@ pub struct Agent {
     pub completed: Vec<String>,
     /// Subtasks beside those: older ones, and repetitions.
     pub completed_dropped: u32,
-    /// The last action given out.
+    /// The last action given out; empty when it was refused.
     pub last_action: String,
     /// Actions given out.
     pub steps: u32,
@@ -151,6 +156,11 @@ pub struct StepRequest {
     /// With `done`: the task is complete.
     #[serde(default)]
     pub won: bool,
+    /// The actions among which this step's is chosen: 1 to 4096, of the agent's vocabulary if it has one. Left out: the
+    /// vocabulary, or whatever the policy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 4096))]
+    pub admissible: Option<Vec<String>>,
 }
 
 /// What an agent does next.
@@ -163,7 +173,7 @@ pub struct StepAnswer {
     pub step: u32,
     /// The subtask that the action serves.
     pub subtask: String,
-    /// The action; `null` when the episode is over.
+    /// The action; `null` when the episode is over, and when the action was `refused`: do nothing then.
     pub action: Option<String>,
     /// The progress in the subtask.
     pub progress: String,
@@ -189,6 +199,9 @@ pub struct StepFlags {
     pub repaired: bool,
     /// Text did not fit its buffer and was cut.
     pub cut: bool,
+    /// The guard does not let the action out, or it is none of the admissible ones. Do nothing, and make the next step with what
+    /// the world says then: the agent takes it as an action that could not be done.
+    pub refused: bool,
     /// How the episode ended, if it did with this step.
     pub ended: Option<Ending>,
 }

@@ -46,3 +46,4 @@ pub use memory::{MemoryEstimate, estimate, estimate_batch};
 pub use native::{LogLevel, LogSink, NativeUse, gpus, set_log_sink};
 pub use options::{EngineOptions, KvType, PerLevel, Sampling};
 pub use policy::LlamaPolicy;
+pub use writing::check_actions;

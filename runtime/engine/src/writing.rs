@@ -132,7 +132,7 @@ impl Writer {
         stream: u64,
     ) -> Result<(), EngineError> {
         let level = frame.level();
-        check_actions(actions.unwrap_or_default(), actions.is_some())?;
+        actions.map_or(Ok(()), check_actions)?;
         let cap = self.options.utterance_caps.get(level);
         writing.state = State::Capped;
         writing.tokens.clear();
@@ -326,10 +326,13 @@ fn text_of(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes.strip_prefix(b" ").unwrap_or(bytes))
 }
 
-/// Bounds a list of actions that came from outside.
-fn check_actions<S: AsRef<str>>(actions: &[S], listed: bool) -> Result<(), EngineError> {
+/// Bounds a list of actions that came from outside: what [`crate::LlamaPolicy::answer_among`] takes.
+///
+/// # Errors
+/// [`EngineError::Actions`] when it is empty, too long or holds what can be no action.
+pub fn check_actions<S: AsRef<str>>(actions: &[S]) -> Result<(), EngineError> {
     let refuse = |problem: String| Err(EngineError::Actions { problem });
-    if listed && actions.is_empty() {
+    if actions.is_empty() {
         return refuse("it is empty".into());
     }
     if actions.len() > MOST_ACTIONS {

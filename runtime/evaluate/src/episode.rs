@@ -219,8 +219,9 @@ pub fn measure<P: Policy + ?Sized>(
     match played {
         Ok((report, agent)) => {
             let episode = ended(label, &report, game.score_at_move_limit(), watch);
-            let transitions =
-                recorder.map_or_else(Vec::new, |recorder| recorder.finish(&report, &agent));
+            let transitions = recorder.map_or_else(Vec::new, |recorder| {
+                recorder.finish(report.end, agent.state())
+            });
             (episode, transitions)
         }
         Err(error) => {

@@ -13,7 +13,7 @@ pub enum ServiceError {
     NotFound(AgentId),
     /// An agent of this id has another task or scene.
     #[error(
-        "there is an agent {0} with another task or scene; choose another id or delete it first"
+        "there is an agent {0} with another task, scene or vocabulary; choose another id or delete it first"
     )]
     Exists(AgentId),
     /// The agent's episode is over.
@@ -38,6 +38,11 @@ pub enum ServiceError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The guard lets none of the listed actions out.
+    #[error(
+        "the guard of this deployment lets none of the listed actions out; list others, or change [guard] in the settings"
+    )]
+    NothingAllowed,
     /// No agent can make room.
     #[error(
         "all {capacity} agents are in use; delete one, or raise agents.capacity in the profile"

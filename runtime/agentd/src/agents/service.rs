@@ -5,18 +5,22 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use stride_agent::agent::{Limits, StepAgent};
 use stride_agent::event::Silent;
+use stride_agent::transition::EndKind;
 use stride_client::api::{
-    Agent, AgentList, CreateAgent, REQUEST_ID, StepAnswer, StepEvent, StepRequest,
+    Agent, AgentList, CreateAgent, Ending, REQUEST_ID, StepAnswer, StepEvent, StepRequest,
 };
 use stride_firmware_config::encoding;
 use stride_firmware_config::profile::DeviceProfile;
 use tokio::sync::{Semaphore, broadcast};
 use tokio::time::timeout;
 
+use super::actions::{Actions, check_admissible, check_vocabulary};
 use super::error::ServiceError;
 use super::recent::Recent;
 use super::slots::{Leaving, Place, Slot, Slots};
 use crate::engine::Engine;
+use crate::journal::Journal;
+use crate::journal::transitions::{Note, StepNote};
 use crate::metrics::Metrics;
 use crate::store::record::Seen;
 use crate::store::{AgentId, AgentRecord, Store, StoreError};
@@ -41,6 +45,15 @@ pub struct AgentsOptions {
     pub patience: Duration,
 }
 
+/// Who looks at every step.
+#[derive(Debug)]
+pub struct Watchers {
+    /// Which actions are given out.
+    pub actions: Actions,
+    /// The transition log, when there is one.
+    pub log: Option<Journal<Note>>,
+}
+
 /// Whether an answer was made now or before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answered {
@@ -59,6 +72,7 @@ pub struct Agents {
     limits: Limits,
     capacity: u32,
     options: AgentsOptions,
+    watchers: Watchers,
     admission: Arc<Semaphore>,
     /// Empty once the daemon shuts down, which ends the streams.
     events: Mutex<Option<broadcast::Sender<StepEvent>>>,
@@ -76,6 +90,7 @@ impl Agents {
         engine: Engine,
         profile: &DeviceProfile,
         options: AgentsOptions,
+        watchers: Watchers,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StoreError> {
         let slots = Slots::new(profile.agents);
@@ -90,6 +105,7 @@ impl Agents {
             limits: Limits::of_profile(profile),
             capacity: profile.agents.capacity,
             options,
+            watchers,
             admission: Arc::new(Semaphore::new(options.steps)),
             events: Mutex::new(Some(broadcast::channel(EVENTS).0)),
             recent: Recent::default(),
@@ -121,6 +137,8 @@ impl Agents {
         if request.task.trim().is_empty() {
             return Err(invalid("task", "it is empty; say what the agent is to do"));
         }
+        let vocabulary = request.vocabulary.as_deref();
+        check_vocabulary(vocabulary)?;
         let limits = self.limits.clone();
         let begun = StepAgent::begin(&request.task, &request.scene, limits, &mut Silent);
         let now = unix_seconds();
@@ -132,7 +150,8 @@ impl Agents {
                 let _turn = slot.turn().await.ok_or(ServiceError::NotFound(id))?;
                 let there = self.read(id)?;
                 let (state, wanted) = (there.state(), begun.state());
-                if (&state.task, &state.scene) == (&wanted.task, &wanted.scene) {
+                let same = (&state.task, &state.scene) == (&wanted.task, &wanted.scene);
+                if same && self.store.vocabulary(&id)?.as_deref() == vocabulary {
                     Ok((there.describe(id.as_str()), false))
                 } else {
                     Err(ServiceError::Exists(id))
@@ -150,7 +169,7 @@ impl Agents {
                     return Err(error);
                 }
                 let record = AgentRecord::new(begun.state().clone(), now);
-                if let Err(error) = self.store.put(id, &record).await {
+                if let Err(error) = self.store.create(id, &record, vocabulary).await {
                     self.slots.remove(&id, &slot);
                     return Err(error.into());
                 }
@@ -218,6 +237,7 @@ impl Agents {
             agents.store.delete(id).await?;
             agents.slots.remove(&id, &slot);
             agents.count();
+            agents.log(Note::Gone(id));
             Ok(())
         });
         gone.await.unwrap_or(Err(ServiceError::Closed))
@@ -270,6 +290,7 @@ impl Agents {
         patience: Duration,
     ) -> Result<Answered, ServiceError> {
         let mut record = self.read(id)?;
+        let before = record.state().clone();
         match record.seen(&request.request_id) {
             Seen::Last(answer) => {
                 self.metrics.replays.inc();
@@ -286,25 +307,61 @@ impl Agents {
             Seen::New => {}
         }
         let (request_id, reward) = (&*request.request_id, request.reward);
+        // What was not given out was not done.
+        let invalid = request.invalid || record.refused();
+        let mut calls = Vec::new();
+        let mut denial = None;
         let answer = if request.done {
             record.end(request_id, request.won, reward, unix_seconds())
         } else {
+            let actions = &self.watchers.actions;
+            let among = actions.among(request.admissible, self.store.vocabulary(&id)?)?;
             let step = StepInput {
                 state: encoded(&record)?,
-                observation: request.observation,
-                invalid: request.invalid,
+                observation: request.observation.clone(),
+                invalid,
+                actions: among.clone(),
             };
             let made = timeout(patience, self.engine.step(step)).await;
-            let outcome = made.map_err(|_| ServiceError::TimedOut {
+            let mut outcome = made.map_err(|_| ServiceError::TimedOut {
                 seconds: self.options.patience.as_secs(),
             })??;
+            calls = std::mem::take(&mut outcome.calls);
+            let action = outcome.action.as_deref();
+            denial = action.and_then(|action| actions.denial(action, among.as_deref()));
             record
-                .step(request_id, &outcome, reward, unix_seconds())
+                .step(
+                    request_id,
+                    &outcome,
+                    denial.is_some(),
+                    reward,
+                    unix_seconds(),
+                )
                 .map_err(|source| StoreError::Record { id, source })?
         };
         self.store.put(id, &record).await?;
         slot.used(record.used_at(), record.ended());
         self.note(id, &answer);
+        if let Some(denial) = denial {
+            let actions = &self.watchers.actions;
+            actions.refused(id, &record, request_id, &denial);
+        }
+        if self.watchers.log.is_some() {
+            let end = answer.flags.ended.map(end_kind);
+            let (observation, after) = (request.observation, record.state().clone());
+            let made_at = record.made_at();
+            self.log(Note::Step(Box::new(StepNote {
+                agent: id,
+                made_at,
+                before,
+                after,
+                observation,
+                reward,
+                invalid,
+                calls,
+                end,
+            })));
+        }
         Ok(Answered {
             answer,
             replayed: false,
@@ -354,7 +411,15 @@ impl Agents {
         }
         tracing::info!(agent = %leaving.id, rule = leaving.rule, "agent deleted");
         self.metrics.evicted(leaving.rule);
+        self.log(Note::Gone(leaving.id));
         Ok(())
+    }
+
+    fn log(&self, note: Note) {
+        if let Some(log) = &self.watchers.log {
+            let lines = note.lines();
+            log.note(note, lines);
+        }
     }
 
     fn find(&self, id: AgentId) -> Result<Arc<Slot>, ServiceError> {
@@ -413,10 +478,19 @@ fn check(request: &StepRequest) -> Result<(), ServiceError> {
             "it is empty; say what the world says",
         ));
     }
+    check_admissible(request)?;
     if request.won && !request.done {
         return Err(invalid("won", "an episode is won when it is `done`"));
     }
     Ok(())
+}
+
+const fn end_kind(ending: Ending) -> EndKind {
+    match ending {
+        Ending::Success => EndKind::Success,
+        Ending::Failure => EndKind::Failure,
+        Ending::Limit => EndKind::Truncated,
+    }
 }
 
 fn invalid(field: &'static str, problem: impl ToString) -> ServiceError {

@@ -57,6 +57,7 @@ impl Worker {
                 .map_err(|error| format!("the profile: {error}"))?,
             threads: options.threads,
             constrain: options.constrain,
+            tell_calls: options.tell_calls,
         });
         let loaded = async {
             send_to(&mut to, &load).await.ok()?;

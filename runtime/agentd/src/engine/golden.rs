@@ -88,6 +88,7 @@ impl Golden {
             state,
             observation: step.observation.clone(),
             invalid: false,
+            actions: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use stride_client::api::ModelInfo;
 use stride_firmware_config::profile::DeviceProfile;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::model::{Model, ModelError};
 use super::status::Status;
@@ -26,6 +26,8 @@ pub struct EngineOptions {
     pub threads: u32,
     /// Decode actions along verb templates.
     pub constrain: bool,
+    /// Have the worker tell what the policy was asked and said.
+    pub tell_calls: bool,
     /// Time in which a policy must be loaded.
     pub load_deadline: Duration,
     /// Time in which the next of the steps in the worker must be made; a worker that takes longer hangs and is killed.
@@ -89,6 +91,7 @@ pub(super) enum Wish {
 pub struct Engine {
     jobs: mpsc::Sender<Job>,
     wishes: mpsc::Sender<Wish>,
+    current: watch::Receiver<String>,
     status: Arc<Status>,
 }
 
@@ -106,12 +109,15 @@ impl Engine {
         let (jobs, incoming) = mpsc::channel(options.queue);
         let (wishes, wished) = mpsc::channel(4);
         let status = Arc::new(Status::default());
+        let (names, current) = watch::channel(model.name.clone());
         let engine = Self {
             jobs,
             wishes,
+            current,
             status: Arc::clone(&status),
         };
-        let thread = supervisor::start(model, options, incoming, wished, status, metrics)?;
+        let thread =
+            supervisor::start((model, names), options, (incoming, wished), status, metrics)?;
         Ok((engine, thread))
     }
 
@@ -146,6 +152,12 @@ impl Engine {
             .await
             .map_err(|_| ModelError::Closed)?;
         answer.await.unwrap_or(Err(ModelError::Closed))
+    }
+
+    /// The name of the model that is to answer, and every change of it. It ends with the engine.
+    #[must_use]
+    pub fn current(&self) -> watch::Receiver<String> {
+        self.current.clone()
     }
 
     /// What is known about the worker.

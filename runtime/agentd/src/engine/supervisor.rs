@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use stride_client::api::ModelInfo;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as Task;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -35,10 +35,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 
 /// Starts the thread. Workers ask to die with the *thread* that started them, so it lives as long as the daemon does.
 pub(super) fn start(
-    model: Model,
+    (model, names): (Model, watch::Sender<String>),
     options: EngineOptions,
-    jobs: mpsc::Receiver<Job>,
-    wishes: mpsc::Receiver<Wish>,
+    (jobs, wishes): (mpsc::Receiver<Job>, mpsc::Receiver<Wish>),
     status: Arc<Status>,
     metrics: Arc<Metrics>,
 ) -> io::Result<JoinHandle<()>> {
@@ -47,6 +46,7 @@ pub(super) fn start(
         .build()?;
     let supervisor = Supervisor {
         current: model,
+        names,
         previous: None,
         probation: 0,
         options,
@@ -67,6 +67,8 @@ pub(super) fn start(
 
 struct Supervisor {
     current: Model,
+    /// Whoever wants to know its name.
+    names: watch::Sender<String>,
     /// The model before, kept for the way back.
     previous: Option<Model>,
     /// Steps that the current model must still make before it is trusted.
@@ -161,6 +163,7 @@ impl Supervisor {
         let (worker, reply) = self.successor.take()?;
         let old = std::mem::replace(&mut self.current, worker.model.clone());
         tracing::info!(from = %old.name, to = %worker.model.name, "model switched");
+        self.names.send_replace(self.current.name.clone());
         self.previous = Some(old);
         self.probation = self.options.probation;
         self.metrics.switched(SwitchResult::Done);
@@ -214,6 +217,7 @@ impl Supervisor {
             return false;
         };
         tracing::warn!(from = %self.current.name, to = %previous.name, "rolled back");
+        self.names.send_replace(previous.name.clone());
         self.current = previous;
         self.probation = 0;
         self.metrics.switched(SwitchResult::RolledBack);

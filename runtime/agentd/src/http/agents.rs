@@ -48,7 +48,7 @@ pub enum Order {
 /// Makes an agent.
 #[utoipa::path(post, path = "/v1/agents", tag = "agents", responses(
     (status = CREATED, description = "A new agent", body = Agent),
-    (status = OK, description = "It was there already, with the same id, task and scene", body = Agent),
+    (status = OK, description = "It was there already, with the same id, task, scene and vocabulary", body = Agent),
     Refusals,
 ))]
 pub async fn create(

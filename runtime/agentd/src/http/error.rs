@@ -54,7 +54,7 @@ const REFUSALS: [(StatusCode, &str); 13] = [
     ),
     (
         StatusCode::UNPROCESSABLE_ENTITY,
-        "The policy cannot answer this step, or the model was refused",
+        "The policy cannot answer this step, the guard lets no listed action out, or the model was refused",
     ),
     (
         StatusCode::TOO_MANY_REQUESTS,
@@ -118,6 +118,9 @@ impl From<ServiceError> for ApiError {
             E::Ended(_) => Self::new(StatusCode::CONFLICT, "episode_over", message),
             E::Superseded { .. } => Self::new(StatusCode::CONFLICT, "request_superseded", message),
             E::Invalid { .. } => Self::new(StatusCode::BAD_REQUEST, "invalid", message),
+            E::NothingAllowed => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "nothing_allowed", message)
+            }
             E::Full { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "agents_full", message).retry_after(60)
             }

@@ -16,6 +16,9 @@ use crate::metrics::Metrics;
 
 pub(super) const AGENTS: TableDefinition<'_, &[u8; AGENT_ID], &[u8; RECORD]> =
     TableDefinition::new("agents");
+/// The actions that an agent is held to, for those that are: in the postcard wire format.
+pub(super) const VOCABULARIES: TableDefinition<'_, &[u8; AGENT_ID], &[u8]> =
+    TableDefinition::new("vocabularies");
 pub(super) const NOTES: TableDefinition<'_, &str, &str> = TableDefinition::new("notes");
 
 /// The name of the file in the state folder.
@@ -216,6 +219,25 @@ impl Store {
         bytes.map(|bytes| understood(*id, &bytes)).transpose()
     }
 
+    /// The actions that an agent is held to, if it is.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or they are damaged.
+    pub fn vocabulary(&self, id: &AgentId) -> Result<Option<Vec<String>>, StoreError> {
+        let bytes = self.shared.with(|database| {
+            let read = database.begin_read()?;
+            let table = read.open_table(VOCABULARIES)?;
+            Ok(table.get(id.key())?.map(|guard| guard.value().to_vec()))
+        })?;
+        let understood = |bytes: Vec<u8>| {
+            postcard::from_bytes(&bytes).map_err(|_| StoreError::Record {
+                id: *id,
+                source: RecordError::Damaged,
+            })
+        };
+        bytes.map(understood).transpose()
+    }
+
     /// Calls `each` with every agent, in order of their ids. Records that are damaged are reported to it as errors.
     ///
     /// # Errors
@@ -236,16 +258,37 @@ impl Store {
         })
     }
 
+    /// Writes a new agent, and the actions that it is held to. When this returns, a power cut does not undo it.
+    ///
+    /// # Errors
+    /// When the commit failed.
+    pub async fn create(
+        &self,
+        id: AgentId,
+        record: &AgentRecord,
+        vocabulary: Option<&[String]>,
+    ) -> Result<(), StoreError> {
+        let failed = |source| StoreError::Record { id, source };
+        let vocabulary = vocabulary
+            .map(postcard::to_allocvec)
+            .transpose()
+            .map_err(|_| failed(RecordError::TooLong))?;
+        let bytes = Box::new(record.to_bytes().map_err(failed)?);
+        self.write(|reply| Write::Put {
+            id,
+            bytes,
+            vocabulary,
+            reply,
+        })
+        .await
+    }
+
     /// Writes an agent. When this returns, a power cut does not undo it.
     ///
     /// # Errors
     /// When the commit failed.
     pub async fn put(&self, id: AgentId, record: &AgentRecord) -> Result<(), StoreError> {
-        let bytes = record
-            .to_bytes()
-            .map_err(|source| StoreError::Record { id, source })?;
-        let bytes = Box::new(bytes);
-        self.write(|reply| Write::Put { id, bytes, reply }).await
+        self.create(id, record, None).await
     }
 
     /// Deletes an agent.
@@ -304,6 +347,7 @@ fn open_file(path: &Path) -> Result<Database, redb::Error> {
     let database = Builder::new().set_cache_size(CACHE).create(path)?;
     let write = database.begin_write()?;
     write.open_table(AGENTS)?;
+    write.open_table(VOCABULARIES)?;
     write.open_table(NOTES)?;
     write.commit()?;
     Ok(database)
@@ -339,11 +383,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let metrics = Arc::new(Metrics::new());
         let (store, thread) = Store::open(folder.path(), Arc::clone(&metrics)).unwrap();
-        let (a, b): (AgentId, AgentId) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let [a, b, c, d] = ["a", "b", "c", "d"].map(|id| id.parse::<AgentId>().unwrap());
         let record = AgentRecord::new(AgentState::default(), 7);
         runtime().block_on(async {
             store.put(a, &record).await.unwrap();
             store.put(b, &record).await.unwrap();
+            let words = ["go".to_owned(), "stop".to_owned()];
+            store.create(c, &record, Some(&words)).await.unwrap();
+            store.put(c, &record).await.unwrap();
+            store.create(d, &record, Some(&words)).await.unwrap();
+            store.delete(d).await.unwrap();
             store.delete(a).await.unwrap();
             store.set_note("model", "x".into()).await.unwrap();
         });
@@ -352,12 +401,15 @@ mod tests {
         let (store, _thread) = Store::open(folder.path(), metrics).unwrap();
         assert_eq!(store.get(&a).unwrap(), None);
         assert_eq!(store.get(&b).unwrap(), Some(record));
+        assert_eq!(store.vocabulary(&c).unwrap().unwrap(), ["go", "stop"]);
+        assert_eq!(store.vocabulary(&b).unwrap(), None);
+        assert_eq!(store.vocabulary(&d).unwrap(), None);
         assert_eq!(store.note("model").unwrap().as_deref(), Some("x"));
         let mut ids = Vec::new();
         store
             .for_each(|id, record| ids.push((id, record.is_ok())))
             .unwrap();
-        assert_eq!(ids, [(b, true)]);
+        assert_eq!(ids, [(b, true), (c, true)]);
     }
 
     #[test]

@@ -82,11 +82,22 @@ impl From<End> for Ending {
     }
 }
 
+/// What became of the action. Its first two forms are stored as `false` and `true` were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Given {
+    /// There was none.
+    None,
+    /// It was given out.
+    Action,
+    /// It was chosen, and not given out.
+    Refused,
+}
+
 /// What of the last answer does not stand in the state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Last {
     request_id: BoundedText<{ api::REQUEST_ID }>,
-    acted: bool,
+    given: Given,
     began: bool,
     stuck: bool,
     repaired: bool,
@@ -150,6 +161,19 @@ impl AgentRecord {
         self.particulars.ending.is_some()
     }
 
+    /// When it was made, in seconds since 1970.
+    #[must_use]
+    pub fn made_at(&self) -> u64 {
+        self.particulars.created_at
+    }
+
+    /// Whether its last action was not given out.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        let last = self.particulars.last.as_ref();
+        last.is_some_and(|last| last.given == Given::Refused)
+    }
+
     /// Whether this request was answered before.
     #[must_use]
     pub fn seen(&self, request_id: &str) -> Seen {
@@ -162,7 +186,8 @@ impl AgentRecord {
         }
     }
 
-    /// Takes in a step that the policy made. `reward` is the world's for the action before it.
+    /// Takes in a step that the policy made. `reward` is the world's for the action before it; an action that is `refused` is not
+    /// given out.
     ///
     /// # Errors
     /// When the state in the outcome is damaged; the record is then as before.
@@ -170,6 +195,7 @@ impl AgentRecord {
         &mut self,
         request_id: &str,
         outcome: &StepOutcome,
+        refused: bool,
         reward: f32,
         now: u64,
     ) -> Result<StepAnswer, RecordError> {
@@ -177,7 +203,11 @@ impl AgentRecord {
         let ending = outcome.action.is_none().then_some(End::Limit);
         let last = Last {
             request_id: bounded(request_id),
-            acted: outcome.action.is_some(),
+            given: match outcome.action {
+                None => Given::None,
+                Some(_) if refused => Given::Refused,
+                Some(_) => Given::Action,
+            },
             began: outcome.began,
             stuck: outcome.stuck,
             repaired: outcome.repaired,
@@ -195,7 +225,7 @@ impl AgentRecord {
         self.state.phase = Phase::Ended;
         let last = Last {
             request_id: bounded(request_id),
-            acted: false,
+            given: Given::None,
             began: false,
             stuck: false,
             repaired: false,
@@ -232,14 +262,15 @@ impl AgentRecord {
             request_id: last.request_id.as_str().into(),
             step: state.steps,
             subtask: state.subtask.as_str().into(),
-            action: last.acted.then(|| state.last_action.as_str().into()),
+            action: (last.given == Given::Action).then(|| state.last_action.as_str().into()),
             progress: state.progress.as_str().into(),
             flags: StepFlags {
-                finished: last.acted && state.last_flag,
+                finished: last.given == Given::Action && state.last_flag,
                 began: last.began,
                 stuck: last.stuck,
                 repaired: last.repaired,
                 cut: last.cut,
+                refused: last.given == Given::Refused,
                 ended: self.particulars.ending.map(Ending::from),
             },
             tokens: Tokens {
@@ -269,7 +300,11 @@ impl AgentRecord {
             progress: state.progress.as_str().into(),
             completed: state.completed.iter().map(String::from).collect(),
             completed_dropped: state.completed.dropped(),
-            last_action: state.last_action.as_str().into(),
+            last_action: if self.refused() {
+                String::new()
+            } else {
+                state.last_action.as_str().into()
+            },
             steps: state.steps,
             subtask_steps: state.subtask_steps,
             repeats: state.repeats,
@@ -396,7 +431,7 @@ mod tests {
                 ..StepOutcome::default()
             };
             record
-                .step(&format!("{n:0>64}"), &outcome, 1.0, u64::MAX)
+                .step(&format!("{n:0>64}"), &outcome, true, 1.0, u64::MAX)
                 .unwrap();
         }
         record
@@ -441,10 +476,17 @@ mod tests {
                 action: Some("look".into()),
                 ..StepOutcome::default()
             };
-            answers.push(record.step(&id, &outcome, 0.0, 2).unwrap());
+            answers.push(record.step(&id, &outcome, n % 2 == 1, 0.0, 2).unwrap());
             let stored = AgentRecord::from_bytes(&record.to_bytes().unwrap()).unwrap();
             assert_eq!(stored.seen(&id), Seen::Last(Box::new(answers[n].clone())));
         }
+        let given: Vec<_> = answers.iter().map(|it| it.action.is_some()).collect();
+        assert_eq!(given[..3], [true, false, true]);
+        assert!(
+            answers
+                .iter()
+                .all(|it| it.flags.refused == it.action.is_none())
+        );
         assert_eq!(record.seen("r1"), Seen::Earlier);
         assert_eq!(
             record.seen("r0"),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use redb::Database;
 use tokio::sync::{mpsc, oneshot};
 
-use super::database::{AGENTS, AgentId, NOTES, Shared, StoreError};
+use super::database::{AGENTS, AgentId, NOTES, Shared, StoreError, VOCABULARIES};
 use super::record::RECORD;
 use crate::metrics::Metrics;
 
@@ -17,10 +17,11 @@ const BATCH: usize = 256;
 /// One thing to write, and whom to tell.
 #[derive(Debug)]
 pub(super) enum Write {
-    /// An agent.
+    /// An agent; the vocabulary of one that is there stays when none is given.
     Put {
         id: AgentId,
         bytes: Box<[u8; RECORD]>,
+        vocabulary: Option<Vec<u8>>,
         reply: oneshot::Sender<Result<(), StoreError>>,
     },
     /// The end of an agent.
@@ -97,11 +98,25 @@ fn write(database: &Database, batch: &[Write]) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut agents = transaction.open_table(AGENTS)?;
+        let mut vocabularies = transaction.open_table(VOCABULARIES)?;
         let mut notes = transaction.open_table(NOTES)?;
         for write in batch {
             match write {
-                Write::Put { id, bytes, .. } => drop(agents.insert(id.key(), &**bytes)?),
-                Write::Delete { id, .. } => drop(agents.remove(id.key())?),
+                Write::Put {
+                    id,
+                    bytes,
+                    vocabulary,
+                    ..
+                } => {
+                    agents.insert(id.key(), &**bytes)?;
+                    if let Some(vocabulary) = vocabulary {
+                        vocabularies.insert(id.key(), &**vocabulary)?;
+                    }
+                }
+                Write::Delete { id, .. } => {
+                    agents.remove(id.key())?;
+                    vocabularies.remove(id.key())?;
+                }
                 Write::Note { key, value, .. } => drop(notes.insert(*key, value.as_str())?),
             }
         }

@@ -103,6 +103,7 @@ mod tests {
                 state: vec![1, 2, 3],
                 observation,
                 invalid: true,
+                actions: None,
             },
         }
     }

@@ -13,7 +13,7 @@ use stride_firmware_config::frame::StepFrame;
 use stride_firmware_config::profile::DeviceProfile;
 
 use super::link::{self, LinkError};
-use super::protocol::{FromWorker, Load, ToWorker};
+use super::protocol::{FromWorker, Load, StepInput, StepOutcome, ToWorker};
 use super::step;
 
 /// Why a worker ended before its daemon did.
@@ -67,8 +67,7 @@ pub fn run() -> Result<(), WorkerError> {
             },
             ToWorker::Step { job, step } => FromWorker::Stepped {
                 job,
-                result: step::make(&mut asked.policy, &asked.limits, asked.max_actions, &step)
-                    .map_err(|error| error.to_string()),
+                result: asked.make(&step),
             },
         };
         link::write(&mut to, &answer)?;
@@ -90,6 +89,7 @@ struct Asked {
     policy: LlamaPolicy,
     limits: Limits,
     max_actions: u32,
+    tell_calls: bool,
 }
 
 impl Asked {
@@ -107,9 +107,21 @@ impl Asked {
             policy,
             limits: Limits::of_profile(&profile),
             max_actions: profile.limits.actions_per_episode,
+            tell_calls: load.tell_calls,
         };
         asked.probe()?;
         Ok(asked)
+    }
+
+    fn make(&mut self, step: &StepInput) -> Result<StepOutcome, String> {
+        let Self {
+            policy,
+            limits,
+            max_actions,
+            tell_calls,
+        } = self;
+        step::make(policy, limits, *max_actions, step, *tell_calls)
+            .map_err(|error| error.to_string())
     }
 
     /// Lets the policy answer a frame that every policy has room for.

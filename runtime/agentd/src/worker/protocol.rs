@@ -29,6 +29,8 @@ pub struct Load {
     pub threads: u32,
     /// Decode actions along verb templates filled with the names of the frame.
     pub constrain: bool,
+    /// Tell what the policy was asked and said, for the transition log.
+    pub tell_calls: bool,
 }
 
 /// A step without its agent's name: what the policy needs.
@@ -40,6 +42,17 @@ pub struct StepInput {
     pub observation: String,
     /// The world did not understand the last action.
     pub invalid: bool,
+    /// The actions among which one is chosen, when they are listed.
+    pub actions: Option<Vec<String>>,
+}
+
+/// One call of the policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// What it was asked: a frame as JSON, for its form names its fields.
+    pub frame: String,
+    /// What it said, normalised.
+    pub text: String,
 }
 
 /// From the worker to the daemon.
@@ -92,4 +105,6 @@ pub struct StepOutcome {
     pub generated_tokens: u32,
     /// Microseconds inside the policy.
     pub micros: u64,
+    /// What the policy was asked and said, when the daemon wants to know.
+    pub calls: Vec<Call>,
 }

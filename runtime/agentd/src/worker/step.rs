@@ -4,11 +4,53 @@ use std::time::Instant;
 
 use stride_agent::agent::{AgentError, Limits, StepAgent};
 use stride_agent::event::{Event, Observer};
-use stride_agent::policy::Policy;
+use stride_agent::policy::{Policy, PolicyError, Utterance};
+use stride_agent::transition::FrameText;
+use stride_engine::{EngineError, LlamaPolicy};
 use stride_firmware_config::encoding::{self, DecodeError, EncodeError, MAX_ENCODED};
+use stride_firmware_config::frame::StepFrame;
 use stride_firmware_config::state::{AgentState, Phase};
 
-use super::protocol::{StepInput, StepOutcome};
+use super::protocol::{Call, StepInput, StepOutcome};
+
+/// A policy that can be held to a list of actions.
+pub trait ListedPolicy: Policy {
+    /// Answers a frame; a low-level one with one of these actions.
+    ///
+    /// # Errors
+    /// As [`Policy::utter`], and when the list cannot be used.
+    fn utter_among(
+        &mut self,
+        frame: &StepFrame<'_>,
+        actions: &[String],
+    ) -> Result<Utterance, PolicyError>;
+}
+
+impl ListedPolicy for LlamaPolicy {
+    fn utter_among(
+        &mut self,
+        frame: &StepFrame<'_>,
+        actions: &[String],
+    ) -> Result<Utterance, PolicyError> {
+        let said: Result<_, EngineError> = self.answer_among(frame, actions);
+        said.map_err(PolicyError::new)
+    }
+}
+
+/// A policy held to the list of one step, if it has one.
+struct Among<'a, P: ?Sized> {
+    policy: &'a mut P,
+    actions: Option<&'a [String]>,
+}
+
+impl<P: ListedPolicy + ?Sized> Policy for Among<'_, P> {
+    fn utter(&mut self, frame: &StepFrame<'_>) -> Result<Utterance, PolicyError> {
+        match (frame, self.actions) {
+            (StepFrame::Low { .. }, Some(actions)) => self.policy.utter_among(frame, actions),
+            _ => self.policy.utter(frame),
+        }
+    }
+}
 
 /// Why a step could not be made. The agent is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -37,17 +79,25 @@ pub fn encode(state: &AgentState) -> Result<Vec<u8>, EncodeError> {
 }
 
 /// Takes the observation in and chooses the next action. An agent that has used up `max_actions` takes the observation in,
-/// and its episode is over.
+/// and its episode is over. `tell` has the outcome say what the policy was asked and said.
 ///
 /// # Errors
 /// [`StepError`].
-pub fn make<P: Policy + ?Sized>(
+pub fn make<P: ListedPolicy + ?Sized>(
     policy: &mut P,
     limits: &Limits,
     max_actions: u32,
     input: &StepInput,
+    tell: bool,
 ) -> Result<StepOutcome, StepError> {
-    let mut watch = Watch::default();
+    let mut watch = Watch {
+        tell,
+        ..Watch::default()
+    };
+    let policy = &mut Among {
+        policy,
+        actions: input.actions.as_deref(),
+    };
     let mut agent = StepAgent::resume(encoding::decode(&input.state)?, limits.clone());
     if agent.state().phase == Phase::Acted {
         agent.observe(policy, &input.observation, input.invalid, &mut watch)?;
@@ -69,6 +119,7 @@ pub fn make<P: Policy + ?Sized>(
 #[derive(Default)]
 struct Watch {
     clock: Clock,
+    tell: bool,
     outcome: StepOutcome,
 }
 
@@ -84,7 +135,18 @@ impl Observer for Watch {
     fn event(&mut self, event: &Event<'_>) {
         let out = &mut self.outcome;
         match event {
-            Event::Uttered { cost, micros, .. } => {
+            Event::Uttered {
+                frame,
+                text,
+                cost,
+                micros,
+            } => {
+                if self.tell
+                    && let Ok(frame) = serde_json::to_string(&FrameText::from(*frame))
+                {
+                    let text = (*text).to_owned();
+                    out.calls.push(Call { frame, text });
+                }
                 out.prompt_tokens += cost.prompt_tokens;
                 out.decoded_tokens += cost.decoded_tokens;
                 out.generated_tokens += cost.generated_tokens;
@@ -106,8 +168,6 @@ impl Observer for Watch {
 #[cfg(test)]
 mod tests {
     use stride_agent::event::Silent;
-    use stride_agent::policy::{PolicyError, Utterance};
-    use stride_firmware_config::frame::StepFrame;
 
     use super::*;
 
@@ -124,11 +184,22 @@ mod tests {
         }
     }
 
+    impl ListedPolicy for Walker {
+        fn utter_among(
+            &mut self,
+            _: &StepFrame<'_>,
+            actions: &[String],
+        ) -> Result<Utterance, PolicyError> {
+            Ok(Utterance::free(format!("{}; False", actions[0])))
+        }
+    }
+
     fn input(state: Vec<u8>, observation: &str) -> StepInput {
         StepInput {
             state,
             observation: observation.into(),
             invalid: false,
+            actions: None,
         }
     }
 
@@ -147,7 +218,7 @@ mod tests {
                 .decide(&mut Walker, observation, &mut Silent)
                 .unwrap()
                 .action;
-            let step = make(&mut Walker, &limits, 50, &input(state, observation)).unwrap();
+            let step = make(&mut Walker, &limits, 50, &input(state, observation), false).unwrap();
             assert_eq!(step.action, Some(action));
             assert_eq!(encoding::decode(&step.state).unwrap(), *agent.state());
             state = step.state;
@@ -163,15 +234,29 @@ mod tests {
             &limits,
             1,
             &input(encode(agent.state()).unwrap(), "a"),
+            false,
         );
         let first = first.unwrap();
         assert!(first.action.is_some() && first.began);
-        let last = make(&mut Walker, &limits, 1, &input(first.state, "b")).unwrap();
+        let last = make(&mut Walker, &limits, 1, &input(first.state, "b"), false).unwrap();
         let state = encoding::decode(&last.state).unwrap();
         assert_eq!((last.action, state.phase), (None, Phase::Ended));
         assert_eq!(state.progress, "seen b");
-        let over = make(&mut Walker, &limits, 1, &input(last.state, "c"));
+        let over = make(&mut Walker, &limits, 1, &input(last.state, "c"), false);
         assert!(over.is_ok_and(|step| step.action.is_none()));
+    }
+
+    #[test]
+    fn a_list_binds_the_low_level_and_calls_are_told_when_wanted() {
+        let agent = StepAgent::begin("walk", "", Limits::default(), &mut Silent);
+        let mut listed = input(encode(agent.state()).unwrap(), "a");
+        listed.actions = Some(vec!["swim".into()]);
+        let step = make(&mut Walker, &Limits::default(), 50, &listed, true).unwrap();
+        assert_eq!(step.action.as_deref(), Some("swim"));
+        let said: Vec<_> = step.calls.iter().map(|call| call.text.as_str()).collect();
+        assert_eq!(said, ["go on", "swim; False"]);
+        let frame: FrameText = serde_json::from_str(&step.calls[1].frame).unwrap();
+        assert!(matches!(frame, FrameText::Low { subtask, .. } if subtask == "go on"));
     }
 
     #[test]
@@ -180,7 +265,13 @@ mod tests {
         let mut state = encode(agent.state()).unwrap();
         let at = state.len() / 2;
         state[at] ^= 1;
-        let refused = make(&mut Walker, &Limits::default(), 1, &input(state, "a"));
+        let refused = make(
+            &mut Walker,
+            &Limits::default(),
+            1,
+            &input(state, "a"),
+            false,
+        );
         assert!(matches!(refused, Err(StepError::Decode(_))));
     }
 }

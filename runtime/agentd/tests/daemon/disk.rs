@@ -18,7 +18,7 @@ use crate::needs::skipped;
 use crate::support::{PROGRAM, Place};
 
 /// The flags with which `unshare` gives this user a mount namespace.
-fn unshare() -> Option<&'static [&'static str]> {
+pub fn unshare() -> Option<&'static [&'static str]> {
     let ways: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
     let works = |flags: &&[&str]| {
         let mounted = Command::new("unshare")
@@ -35,8 +35,12 @@ fn unshare() -> Option<&'static [&'static str]> {
 
 /// A daemon whose state lies on a small disk, and the path of that disk as others see it.
 fn on_a_small_disk(flags: &[&str]) -> (Place, PathBuf) {
-    let mut place = Place::new();
-    let state = place.path("state");
+    with_a_small_disk(Place::new(), "state", flags)
+}
+
+/// A daemon one of whose folders is a small disk, and the path of that disk as others see it.
+pub fn with_a_small_disk(mut place: Place, folder: &str, flags: &[&str]) -> (Place, PathBuf) {
+    let state = place.path(folder);
     fs::create_dir(&state).unwrap();
     let daemon = place.command(PROGRAM);
     let mut command = Command::new("unshare");
@@ -63,7 +67,7 @@ fn on_a_small_disk(flags: &[&str]) -> (Place, PathBuf) {
     (place, disk)
 }
 
-fn fill(disk: &Path) -> PathBuf {
+pub fn fill(disk: &Path) -> PathBuf {
     let ballast = disk.join("ballast");
     let mut file = File::create(&ballast).unwrap();
     let block = [1; 4096];
@@ -96,7 +100,7 @@ fn a_full_disk_is_named_and_the_daemon_recovers() {
     let agent = |n: u32| CreateAgent {
         id: Some(format!("a{n}")),
         task: "put a fork in countertop".into(),
-        scene: String::new(),
+        ..CreateAgent::default()
     };
     once.create(&agent(0)).unwrap();
     let ballast = fill(&disk);

@@ -3,8 +3,10 @@
 
 mod browser;
 mod disk;
+mod guard;
 mod hostile;
 mod killed;
+mod log;
 mod models;
 mod needs;
 mod openapi;

@@ -40,6 +40,7 @@ pub fn counted_episode(
             id: Some(id.into()),
             task: opening.task,
             scene: opening.scene,
+            ..CreateAgent::default()
         })
         .unwrap();
     let mut request = StepRequest {

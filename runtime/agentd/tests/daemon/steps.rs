@@ -32,6 +32,7 @@ fn make(id: &str) -> CreateAgent {
         id: Some(id.into()),
         task: "put a fork in countertop".into(),
         scene: "countertop 1 to 2, drawer 1 to 7".into(),
+        ..CreateAgent::default()
     }
 }
 

@@ -38,7 +38,7 @@ fn agent(id: &str) -> CreateAgent {
     CreateAgent {
         id: Some(id.into()),
         task: "put a fork in countertop".into(),
-        scene: String::new(),
+        ..CreateAgent::default()
     }
 }
 
