@@ -59,6 +59,7 @@ impl Game {
                 id: Some(id.into()),
                 task: opening.task,
                 scene: opening.scene,
+                ..CreateAgent::default()
             })
             .unwrap();
         let request = StepRequest {
@@ -159,7 +160,7 @@ fn an_agent_is_seen_as_it_runs() {
     let hostile = CreateAgent {
         id: Some("hostile".into()),
         task: HOSTILE.into(),
-        scene: String::new(),
+        ..CreateAgent::default()
     };
     place.client().create(&hostile).unwrap();
     browser.open(&format!("http://127.0.0.1:{port}/#agent=hostile"));
