@@ -104,6 +104,9 @@ pub struct Limits {
     pub steps: usize,
     /// Requests a second that each token may make, or all clients of a listener without tokens together; default 0, no limit.
     pub rate: u32,
+    /// Texts that are continued at once, for `/v1/completions` and `/v1/chat/completions`; default 1, 0 refuses all. More are
+    /// answered with 429.
+    pub texts: u32,
     /// Seconds that one step may take, waiting and restarts of the worker included; default 60.
     pub step_seconds: u64,
     /// Seconds that open connections get to finish at shutdown; default 10.
@@ -121,6 +124,7 @@ impl Default for Limits {
             connections: 256,
             steps: 256,
             rate: 0,
+            texts: 1,
             step_seconds: 60,
             grace_seconds: 10,
             socket_mode: "660".into(),
@@ -136,6 +140,8 @@ pub struct Worker {
     pub load_seconds: u64,
     /// Seconds in which the next step must come out of the worker, else it hangs and is replaced; default 20.
     pub step_seconds: u64,
+    /// Calls of steps that are answered together at most; default 0, up to 16 as the memory of the profile allows.
+    pub slots: u32,
     /// Seconds without a step after which the worker must show that it answers; default 10.
     pub probe_seconds: u64,
     /// Steps after the switch to another model in which a failure brings the one before back; default 20.
@@ -147,6 +153,7 @@ impl Default for Worker {
         Self {
             load_seconds: 120,
             step_seconds: 20,
+            slots: 0,
             probe_seconds: 10,
             probation_steps: 20,
         }
@@ -318,6 +325,8 @@ impl Config {
             ("limits.body_bytes", limits.body_bytes, 128 << 10),
             ("limits.connections", limits.connections, 1 << 16),
             ("limits.steps", limits.steps, 1 << 16),
+            ("limits.texts", limits.texts as usize, 64),
+            ("worker.slots", worker.slots as usize, 256),
         ];
         for (key, value, most) in most {
             if value > most {

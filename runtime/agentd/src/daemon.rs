@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use stride_firmware_config::profile::DeviceProfile;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::agents::service::unix_seconds;
 use crate::agents::{Actions, Agents, AgentsOptions, Watchers};
@@ -28,9 +28,6 @@ use crate::tokens::{TokenError, Tokens};
 
 /// Between two looks for expired agents.
 const SWEEP: Duration = Duration::from_secs(60);
-
-/// Steps that are in the worker at once: one that is made, and one so that it does not wait for the next.
-const WINDOW: usize = 2;
 
 /// Why the daemon cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +107,7 @@ pub async fn run(
         engine: engine.clone(),
         models: Models::new(registry, engine, store),
         metrics: Arc::clone(&metrics),
+        texts: Arc::new(Semaphore::new(config.limits.texts as usize)),
         bounds: bounds(config),
         about: Arc::new(About {
             started_at: unix_seconds(),
@@ -272,7 +270,8 @@ pub fn engine_options(config: &Config, profile: &DeviceProfile) -> EngineOptions
         load_deadline: Duration::from_secs(worker.load_seconds),
         step_deadline: Duration::from_secs(worker.step_seconds),
         probe_pause: Duration::from_secs(worker.probe_seconds),
-        window: WINDOW,
+        slots: worker.slots,
+        texts: config.limits.texts,
         queue: config.limits.steps,
         probation: worker.probation_steps,
     }

@@ -290,4 +290,10 @@ pub struct ErrorDetail {
     pub code: String,
     /// A sentence for people: what, where, what to do.
     pub message: String,
+    /// The kind of error, as programs made for the API of OpenAI expect it: `invalid_request_error`, `server_error` and so on.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    /// The field at fault, where one is named apart; most messages name it.
+    #[serde(default)]
+    pub param: Option<String>,
 }

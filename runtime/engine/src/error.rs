@@ -114,6 +114,18 @@ pub enum EngineError {
         /// The context.
         context: u32,
     },
+    /// A text and what is to follow it do not fit the context.
+    #[error(
+        "a text of {prompt_tokens} tokens and up to {max_tokens} behind it do not fit the context of {context} tokens"
+    )]
+    TextTooLong {
+        /// Tokens of the text.
+        prompt_tokens: usize,
+        /// Tokens wanted behind it.
+        max_tokens: u32,
+        /// The context.
+        context: u32,
+    },
     /// Too many calls wait for a slot.
     #[error(
         "{waiting} calls wait already; submit again when some are answered, or raise `waiting`"

@@ -38,12 +38,15 @@ mod sequence;
 mod vocabulary;
 mod writing;
 
-pub use batch::{AgentPolicy, Answer, BatchOptions, BatchPolicy, Counts, SharedPolicy, Ticket};
+pub use batch::{
+    AgentPolicy, Answer, BatchOptions, BatchPolicy, Counts, Said, SharedPolicy, TextEnd, TextEvent,
+    Ticket,
+};
 pub use constraint::ActionTemplates;
 pub use error::EngineError;
 pub use history::History;
 pub use memory::{MemoryEstimate, estimate, estimate_batch};
 pub use native::{LogLevel, LogSink, NativeUse, gpus, set_log_sink};
-pub use options::{EngineOptions, KvType, PerLevel, Sampling};
+pub use options::{EngineOptions, KvType, PerLevel, Sampling, TextRequest};
 pub use policy::LlamaPolicy;
 pub use writing::check_actions;

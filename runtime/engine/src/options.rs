@@ -70,6 +70,26 @@ pub enum Sampling {
     },
 }
 
+/// A text to be continued, for programs that expect a language model.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TextRequest {
+    /// The text. Markers in it stay text.
+    pub prompt: String,
+    /// Tokens behind it at most; `None`: [`TextRequest::MOST_TOKENS`], or what the context has room for.
+    pub max_tokens: Option<NonZeroU32>,
+    /// 0 takes the likeliest token each time.
+    pub temperature: f32,
+    /// Repeats a draw.
+    pub seed: u64,
+    /// Texts at which it ends; they are not part of it.
+    pub stop: Vec<String>,
+}
+
+impl TextRequest {
+    /// Tokens behind a text for which none are named.
+    pub const MOST_TOKENS: u32 = 128;
+}
+
 /// Everything the engine is told when it loads a policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EngineOptions {

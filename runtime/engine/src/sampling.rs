@@ -48,6 +48,19 @@ impl Choice {
         }
     }
 
+    /// The choice for a text: its seed is its own.
+    pub(crate) fn for_text(temperature: f32, seed: u64) -> Self {
+        if temperature > 0.0 {
+            let generator = Box::new(ChaCha8Rng::seed_from_u64(seed));
+            Self::Random {
+                temperature,
+                generator,
+            }
+        } else {
+            Self::Greedy
+        }
+    }
+
     /// A token of the whole vocabulary, except `forbidden`.
     pub(crate) fn pick_without(
         &mut self,

@@ -16,7 +16,7 @@ use stride_firmware_config::level::PolicyLevel;
 use crate::constraint::{ActionTemplates, Constraint, NameGuard, Walk};
 use crate::error::EngineError;
 use crate::native::{Model, Token};
-use crate::options::EngineOptions;
+use crate::options::{EngineOptions, TextRequest};
 use crate::sampling::{self, Choice, Picked};
 use crate::vocabulary::Vocabulary;
 
@@ -50,6 +50,8 @@ pub(crate) struct Writing {
     state: State,
     /// Whether the utterance goes along the constraint.
     constrained: bool,
+    /// Whether it is a text, which no frame is in front of.
+    plain: bool,
     walk: Walk,
     /// The names that the guard allows, for the other levels.
     names: NameList,
@@ -111,6 +113,7 @@ impl Writer {
             accepted: 0,
             state: State::Capped,
             constrained: false,
+            plain: false,
             walk: Walk::default(),
             names: NameList::default(),
             text: Vec::with_capacity(TEXT_BYTES),
@@ -150,6 +153,7 @@ impl Writer {
         writing.taken_back.clear();
         let templates = self.options.constraint.is_some();
         let (walk, vocabulary) = (&mut writing.walk, &mut self.vocabulary);
+        writing.plain = false;
         writing.constrained = level == PolicyLevel::Low && (templates || actions.is_some());
         match actions {
             _ if !writing.constrained => {}
@@ -161,6 +165,48 @@ impl Writer {
         } else if templates {
             writing.names = NameGuard::names(frame);
         }
+        Ok(())
+    }
+
+    /// Starts the continuation of a text.
+    ///
+    /// # Errors
+    /// When the text and what is to follow do not fit the context.
+    pub(crate) fn open_text(
+        &mut self,
+        writing: &mut Writing,
+        request: &TextRequest,
+    ) -> Result<(), EngineError> {
+        writing.state = State::Capped;
+        writing.tokens.clear();
+        writing.tokens.push(self.vocabulary.marker(Marker::Begin));
+        self.vocabulary
+            .push_text(&request.prompt, &mut writing.tokens);
+        let prompt_tokens = writing.tokens.len();
+        let context = self.context_tokens;
+        let room = context.saturating_sub(count(prompt_tokens));
+        let max_tokens = match request.max_tokens {
+            Some(wanted) => wanted.get(),
+            None => room.clamp(1, TextRequest::MOST_TOKENS),
+        };
+        if max_tokens > room {
+            return Err(EngineError::TextTooLong {
+                prompt_tokens,
+                max_tokens,
+                context,
+            });
+        }
+        writing.prompt = prompt_tokens;
+        writing.choice = Choice::for_text(request.temperature, request.seed);
+        writing.left = max_tokens;
+        writing.generated = 0;
+        writing.margin = f32::INFINITY;
+        writing.accepted = 0;
+        writing.state = State::Open;
+        writing.plain = true;
+        writing.constrained = false;
+        writing.text.clear();
+        writing.taken_back.clear();
         Ok(())
     }
 
@@ -198,7 +244,9 @@ impl Writer {
         let here = writing.tokens.len();
         let barred = writing.taken_back.iter().filter(|(at, _)| *at == here);
         writing.forbidden.extend(barred.map(|(_, token)| *token));
-        if let Some(guard) = &self.guard {
+        if let Some(guard) = &self.guard
+            && !writing.plain
+        {
             let text = text_of(&writing.text);
             guard.forbid(&writing.names, &text, &mut writing.forbidden);
             let unnamed = NameGuard::unnamed(&writing.names, &text).map(str::len);
@@ -284,6 +332,21 @@ impl Writing {
     /// Whether the utterance is complete, by its end marker or its cap.
     pub(crate) fn finished(&self) -> bool {
         self.state != State::Open
+    }
+
+    /// What was said, as bytes; the last character may not be whole yet.
+    pub(crate) fn said(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Whether it is a text, which no frame is in front of.
+    pub(crate) fn is_text(&self) -> bool {
+        self.plain
+    }
+
+    /// Tokens that were said.
+    pub(crate) fn generated(&self) -> u32 {
+        self.generated
     }
 
     /// Tokens of the frame.

@@ -317,6 +317,7 @@ impl Agents {
             let actions = &self.watchers.actions;
             let among = actions.among(request.admissible, self.store.vocabulary(&id)?)?;
             let step = StepInput {
+                agent: id.number(),
                 state: encoded(&record)?,
                 observation: request.observation.clone(),
                 invalid,

@@ -28,6 +28,8 @@ pub(super) struct Worker {
     pub(super) answers: mpsc::Receiver<FromWorker>,
     pub(super) model: Model,
     pub(super) context_tokens: u32,
+    /// Calls that it answers together.
+    pub(super) slots: u32,
 }
 
 impl Worker {
@@ -56,6 +58,8 @@ impl Worker {
             profile: serde_json::to_string(&options.profile)
                 .map_err(|error| format!("the profile: {error}"))?,
             threads: options.threads,
+            slots: options.slots,
+            texts: options.texts,
             constrain: options.constrain,
             tell_calls: options.tell_calls,
         });
@@ -64,12 +68,16 @@ impl Worker {
             answers.recv().await
         };
         match timeout(options.load_deadline, loaded).await {
-            Ok(Some(FromWorker::Loaded { context_tokens })) => Ok(Self {
+            Ok(Some(FromWorker::Loaded {
+                context_tokens,
+                slots,
+            })) => Ok(Self {
                 process,
                 to,
                 answers,
                 model,
                 context_tokens,
+                slots,
             }),
             Ok(Some(FromWorker::Refused { message })) => Err(message),
             Ok(Some(_)) => Err("the worker answered out of order".into()),

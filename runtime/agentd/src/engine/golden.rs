@@ -85,6 +85,7 @@ impl Golden {
     #[must_use]
     pub fn input(step: &GoldenStep, state: Vec<u8>) -> StepInput {
         StepInput {
+            agent: 0,
             state,
             observation: step.observation.clone(),
             invalid: false,

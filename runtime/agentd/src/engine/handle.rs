@@ -13,7 +13,7 @@ use super::model::{Model, ModelError};
 use super::status::Status;
 use super::supervisor;
 use crate::metrics::Metrics;
-use crate::worker::protocol::{StepInput, StepOutcome};
+use crate::worker::protocol::{StepInput, StepOutcome, TextInput, TextOutput, ToWorker};
 
 /// How workers are started and asked.
 #[derive(Debug, Clone)]
@@ -34,8 +34,10 @@ pub struct EngineOptions {
     pub step_deadline: Duration,
     /// Time without a step after which the worker is asked to show that it answers.
     pub probe_pause: Duration,
-    /// Steps in the worker at once. They are made one after another; two keep it busy between them.
-    pub window: usize,
+    /// Calls that are answered together at most; 0: as many as the memory of the profile allows.
+    pub slots: u32,
+    /// Texts that are continued at once.
+    pub texts: u32,
     /// Steps that wait for the worker at most.
     pub queue: usize,
     /// Steps after the switch to another model in which a failure brings the one before back.
@@ -57,6 +59,12 @@ pub enum StepFailure {
         /// How often.
         attempts: u32,
     },
+    /// A text cannot be continued as was asked.
+    #[error("{0}")]
+    Refused(String),
+    /// The worker ended while it continued a text, which is not begun again.
+    #[error("the worker ended; ask again")]
+    Lost,
     /// Too many steps wait.
     #[error("too many steps wait for the policy")]
     Busy,
@@ -65,15 +73,72 @@ pub enum StepFailure {
     Closed,
 }
 
-/// One step on its way.
+/// What is wanted, and who is told.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// A step.
+    Step {
+        step: StepInput,
+        reply: oneshot::Sender<Result<StepOutcome, StepFailure>>,
+    },
+    /// A text.
+    Text {
+        text: TextInput,
+        to: mpsc::UnboundedSender<TextOutcome>,
+    },
+}
+
+/// What comes of a text.
+pub type TextOutcome = Result<TextOutput, StepFailure>;
+
+/// A step or a text on its way.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) step: StepInput,
-    pub(super) reply: oneshot::Sender<Result<StepOutcome, StepFailure>>,
+    pub(super) work: Work,
     /// Times that a worker ended with this step alone in it.
     pub(super) attempts: u32,
     /// It was in a worker that ended.
     pub(super) suspect: bool,
+}
+
+impl Job {
+    fn new(work: Work) -> Self {
+        Self {
+            work,
+            attempts: 0,
+            suspect: false,
+        }
+    }
+
+    /// Whether nobody waits for it any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        match &self.work {
+            Work::Step { reply, .. } => reply.is_closed(),
+            Work::Text { to, .. } => to.is_closed(),
+        }
+    }
+
+    /// What the worker is told.
+    pub(super) fn message(&self, job: u64) -> ToWorker {
+        match &self.work {
+            Work::Step { step, .. } => ToWorker::Step {
+                job,
+                step: step.clone(),
+            },
+            Work::Text { text, .. } => ToWorker::Text {
+                job,
+                text: text.clone(),
+            },
+        }
+    }
+
+    /// Tells whoever waits that nothing comes of it; they may have given up.
+    pub(super) fn fail(self, failure: StepFailure) {
+        match self.work {
+            Work::Step { reply, .. } => drop(reply.send(Err(failure))),
+            Work::Text { to, .. } => drop(to.send(Err(failure))),
+        }
+    }
 }
 
 /// A wish of an operator.
@@ -127,17 +192,30 @@ impl Engine {
     /// [`StepFailure`].
     pub async fn step(&self, step: StepInput) -> Result<StepOutcome, StepFailure> {
         let (reply, answer) = oneshot::channel();
-        let job = Job {
-            step,
-            reply,
-            attempts: 0,
-            suspect: false,
-        };
-        self.jobs.try_send(job).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StepFailure::Busy,
-            mpsc::error::TrySendError::Closed(_) => StepFailure::Closed,
-        })?;
+        self.enqueue(Work::Step { step, reply })?;
         answer.await.unwrap_or(Err(StepFailure::Closed))
+    }
+
+    /// Continues a text. What comes of it is at most as long as the context, so it is not held back.
+    ///
+    /// # Errors
+    /// When it cannot be begun.
+    pub fn text(
+        &self,
+        text: TextInput,
+    ) -> Result<mpsc::UnboundedReceiver<TextOutcome>, StepFailure> {
+        let (to, outcomes) = mpsc::unbounded_channel();
+        self.enqueue(Work::Text { text, to })?;
+        Ok(outcomes)
+    }
+
+    fn enqueue(&self, work: Work) -> Result<(), StepFailure> {
+        self.jobs
+            .try_send(Job::new(work))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => StepFailure::Busy,
+                mpsc::error::TrySendError::Closed(_) => StepFailure::Closed,
+            })
     }
 
     /// Loads a model beside the one that serves, and switches to it between two steps.

@@ -18,6 +18,6 @@ mod supervisor;
 
 pub use child::{Trial, record, trial};
 pub use golden::Golden;
-pub use handle::{Engine, EngineOptions, StepFailure};
+pub use handle::{Engine, EngineOptions, StepFailure, TextOutcome};
 pub use model::{Model, ModelError};
 pub use status::Status;

@@ -1,10 +1,10 @@
 //! The thread that owns the workers.
 //!
 //! Rules:
-//! - Steps go to the worker in the order in which they came, at most [`EngineOptions::window`] at once.
+//! - Steps go to the worker in the order in which they came, one more at once than it answers calls together.
 //! - A worker that ends, hangs (no step comes back within the deadline) or talks nonsense is killed and replaced. Steps that
 //!   were in it are suspects: they are made again one at a time, so that a step which kills its worker is known by its deed.
-//!   A step that was alone in the worker when it ended twice is refused; the agent stays as it was.
+//!   A step that was alone in the worker when it ended twice is refused; the agent stays as it was. Texts are not begun again.
 //! - An idle worker is probed, so that readiness rests on finished policy calls.
 //! - A new model is loaded beside the old one and takes over when no step is out. While its first steps are on probation, a
 //!   failure brings the old model back, and the step is made again by that.
@@ -21,11 +21,11 @@ use tokio::task::JoinHandle as Task;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::child::Worker;
-use super::handle::{EngineOptions, Job, StepFailure, Wish};
+use super::handle::{EngineOptions, Job, StepFailure, Wish, Work};
 use super::model::{Model, ModelError};
 use super::status::Status;
 use crate::metrics::{EndReason, Metrics, SwitchResult};
-use crate::worker::protocol::{FromWorker, StepOutcome, ToWorker};
+use crate::worker::protocol::{FromWorker, StepOutcome, TextOutput, ToWorker};
 
 /// A step that was alone in a worker which ended this often is refused.
 const DEADLY: u32 = 2;
@@ -189,13 +189,16 @@ impl Supervisor {
     fn down(&mut self, out: VecDeque<(u64, Job)>, lost: bool) {
         let alone = out.len() == 1;
         for (_, mut job) in out.into_iter().rev() {
+            if let Work::Text { .. } = job.work {
+                job.fail(StepFailure::Lost);
+                continue;
+            }
             job.suspect |= lost;
             job.attempts += u32::from(lost && alone);
             if job.attempts >= DEADLY {
                 self.metrics.steps_refused_deadly.inc();
                 let attempts = job.attempts;
-                // Whoever asked may have given up.
-                let _ = job.reply.send(Err(StepFailure::Deadly { attempts }));
+                job.fail(StepFailure::Deadly { attempts });
             } else {
                 self.metrics.steps_rerun.inc();
                 self.suspects.push_front(job);
@@ -303,7 +306,7 @@ impl<'a> Served<'a> {
                 }
             }
             let careful = self.out.iter().any(|(_, job)| job.suspect) || !of.suspects.is_empty();
-            let room = !careful && self.out.len() < of.options.window;
+            let room = !careful && self.out.len() < self.window(of);
             let takes = room && !of.closing && of.successor.is_none();
             let late = self.waiting.unwrap_or(self.active) + patience;
             let probe = self.active + of.options.probe_pause;
@@ -336,15 +339,17 @@ impl<'a> Served<'a> {
         }
     }
 
+    /// Steps and texts in the worker at once, at most.
+    fn window(&self, of: &Supervisor) -> usize {
+        self.worker.slots as usize + 1 + of.options.texts as usize
+    }
+
     async fn send(&mut self, of: &mut Supervisor, job: Job) -> Result<(), End> {
-        if job.reply.is_closed() {
+        if job.is_abandoned() {
             return Ok(());
         }
         of.last_id += 1;
-        let message = ToWorker::Step {
-            job: of.last_id,
-            step: job.step.clone(),
-        };
+        let message = job.message(of.last_id);
         self.out.push_back((of.last_id, job));
         self.say(of, &message).await
     }
@@ -380,6 +385,11 @@ impl<'a> Served<'a> {
                     return Some(end);
                 }
             }
+            FromWorker::Text { job, output } => {
+                if !self.text(job, output) {
+                    return Some(End::Lost(EndReason::Nonsense));
+                }
+            }
             FromWorker::Probed { result: Ok(()) } if self.probing => self.probing = false,
             FromWorker::Probed { result: Err(_) } => return Some(End::Lost(EndReason::Probe)),
             _ => return Some(End::Lost(EndReason::Nonsense)),
@@ -391,12 +401,32 @@ impl<'a> Served<'a> {
         None
     }
 
+    /// A text has grown or ended; false when there is no such text.
+    fn text(&mut self, job: u64, output: TextOutput) -> bool {
+        let Some(at) = self.out.iter().position(|(id, _)| *id == job) else {
+            return false;
+        };
+        let Work::Text { to, .. } = &self.out[at].1.work else {
+            return false;
+        };
+        let goes_on = matches!(output, TextOutput::Piece(_));
+        // Whoever asked may have given up.
+        let _ = to.send(Ok(output));
+        if !goes_on {
+            self.out.remove(at);
+        }
+        true
+    }
+
     fn stepped(
         &mut self,
         of: &mut Supervisor,
         job: Job,
         result: Result<StepOutcome, String>,
     ) -> Option<End> {
+        if let Work::Text { .. } = job.work {
+            return Some(End::Lost(EndReason::Nonsense));
+        }
         let answer = match result {
             Ok(outcome) => {
                 of.probation = of.probation.saturating_sub(1);
@@ -408,8 +438,10 @@ impl<'a> Served<'a> {
             }
             Err(reason) => Err(StepFailure::Policy(reason)),
         };
-        // Whoever asked may have given up.
-        let _ = job.reply.send(answer);
+        if let Work::Step { reply, .. } = job.work {
+            // Whoever asked may have given up.
+            let _ = reply.send(answer);
+        }
         None
     }
 }

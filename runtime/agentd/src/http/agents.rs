@@ -46,7 +46,7 @@ pub enum Order {
 }
 
 /// Makes an agent.
-#[utoipa::path(post, path = "/v1/agents", tag = "agents", responses(
+#[utoipa::path(post, path = "/v1/agents", tag = "agents", request_body = CreateAgent, responses(
     (status = CREATED, description = "A new agent", body = Agent),
     (status = OK, description = "It was there already, with the same id, task, scene and vocabulary", body = Agent),
     Refusals,
@@ -116,7 +116,7 @@ pub async fn delete(State(app): State<App>, id: IdPath) -> Result<StatusCode, Ap
 
 /// Makes a step: takes the observation in and names the next action. The answer is recorded before it is sent; the same
 /// request id again returns it (with the header `stride-replayed: true`).
-#[utoipa::path(post, path = "/v1/agents/{id}/step", tag = "agents",
+#[utoipa::path(post, path = "/v1/agents/{id}/step", tag = "agents", request_body = StepRequest,
     params(("id" = String, Path, description = "The agent")),
     responses((status = OK, description = "What the agent does next", body = StepAnswer), Refusals))]
 pub async fn step(

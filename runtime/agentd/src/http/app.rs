@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::agents::Agents;
 use crate::engine::Engine;
 use crate::metrics::Metrics;
@@ -20,6 +22,8 @@ pub struct App {
     pub models: Arc<Models>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// One permit for each text that may be continued at once.
+    pub texts: Arc<Semaphore>,
     /// Bounds on requests.
     pub bounds: Bounds,
     /// What does not change while the daemon runs.

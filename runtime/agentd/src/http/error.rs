@@ -21,6 +21,8 @@ pub struct ApiError {
     message: String,
     /// Seconds after which it is worth trying again.
     retry_after: Option<u32>,
+    /// The field at fault.
+    param: Option<&'static str>,
 }
 
 /// Every status that a refusal can have, and when.
@@ -79,6 +81,33 @@ impl ApiError {
             code,
             message: message.into(),
             retry_after: None,
+            param: None,
+        }
+    }
+
+    /// A field of a request that cannot be used.
+    #[must_use]
+    pub fn field(param: &'static str, problem: impl std::fmt::Display) -> Self {
+        Self {
+            param: Some(param),
+            ..Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid",
+                format!("{param}: {problem}"),
+            )
+        }
+    }
+
+    /// Its body.
+    #[must_use]
+    pub fn into_body(self) -> ErrorBody {
+        ErrorBody {
+            error: ErrorDetail {
+                code: self.code.into(),
+                message: self.message,
+                kind: kind(self.status).into(),
+                param: self.param.map(str::to_owned),
+            },
         }
     }
 
@@ -92,16 +121,23 @@ impl ApiError {
     }
 }
 
+/// What programs made for the API of OpenAI tell errors apart by.
+fn kind(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "authentication_error",
+        StatusCode::FORBIDDEN => "permission_error",
+        StatusCode::NOT_FOUND => "not_found_error",
+        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+        status if status.is_server_error() => "server_error",
+        _ => "invalid_request_error",
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = ErrorBody {
-            error: ErrorDetail {
-                code: self.code.into(),
-                message: self.message,
-            },
-        };
-        let mut response = (self.status, Json(body)).into_response();
-        if let Some(seconds) = self.retry_after {
+        let (status, retry_after) = (self.status, self.retry_after);
+        let mut response = (status, Json(self.into_body())).into_response();
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert("retry-after", seconds.into());
         }
         response
@@ -146,6 +182,10 @@ impl From<StepFailure> for ApiError {
             }
             StepFailure::Deadly { .. } => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "step_deadly", message)
+            }
+            StepFailure::Refused(_) => Self::new(StatusCode::BAD_REQUEST, "invalid", message),
+            StepFailure::Lost => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "worker_lost", message).retry_after(1)
             }
             StepFailure::Busy => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", message).retry_after(1)

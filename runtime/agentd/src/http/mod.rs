@@ -21,6 +21,7 @@ pub mod health;
 pub mod listen;
 pub mod models;
 pub mod observe;
+pub mod openai;
 pub mod page;
 pub mod router;
 pub mod serve;

@@ -18,7 +18,7 @@ pub async fn list(State(app): State<App>) -> Result<Json<ModelList>, ApiError> {
 
 /// Loads a model beside the one that serves, checks it, and switches between two steps. The old one serves until then, and
 /// comes back by itself when the new one fails in its first steps.
-#[utoipa::path(post, path = "/v1/stride/models/activate", tag = "models", responses(
+#[utoipa::path(post, path = "/v1/stride/models/activate", tag = "models", request_body = ActivateModel, responses(
     (status = OK, description = "It serves", body = ModelInfo), Refusals,
 ))]
 pub async fn activate(

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::error::ApiError;
 use super::guard::{Guard, guarded};
-use super::{agents, health, models, observe, page, stream};
+use super::{agents, health, models, observe, openai, page, stream};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -42,6 +42,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(observe::state))
         .routes(routes!(models::list))
         .routes(routes!(models::activate))
+        .routes(routes!(openai::models::list))
+        .routes(routes!(openai::models::get))
+        .routes(routes!(openai::completions::create))
+        .routes(routes!(openai::chat::create))
 }
 
 /// The OpenAPI document as JSON, ending with a line break.

@@ -61,6 +61,15 @@ impl AgentId {
         std::str::from_utf8(&self.0[..end]).unwrap_or_default()
     }
 
+    /// A number that stays with the name; two names may share one.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+        let mut hasher = DefaultHasher::new();
+        self.0.hash(&mut hasher);
+        hasher.finish()
+    }
+
     pub(super) const fn key(&self) -> &[u8; AGENT_ID] {
         &self.0
     }

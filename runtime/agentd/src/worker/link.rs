@@ -100,6 +100,7 @@ mod tests {
         ToWorker::Step {
             job: 7,
             step: StepInput {
+                agent: 1,
                 state: vec![1, 2, 3],
                 observation,
                 invalid: true,

@@ -1,20 +1,14 @@
 //! The life of a worker: load, then answer until the daemon hangs up.
 
 use std::io::{self, BufReader};
-use std::num::NonZeroU32;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, PoisonError};
 
-use stride_agent::agent::Limits;
-use stride_agent::policy::Policy;
-use stride_engine::{ActionTemplates, EngineOptions, LlamaPolicy};
-use stride_firmware_config::frame::StepFrame;
-use stride_firmware_config::profile::DeviceProfile;
-
+use super::hands::Asked;
 use super::link::{self, LinkError};
-use super::protocol::{FromWorker, Load, StepInput, StepOutcome, ToWorker};
-use super::step;
+use super::protocol::{FromWorker, ToWorker};
 
 /// Why a worker ended before its daemon did.
 #[derive(Debug, thiserror::Error)]
@@ -53,26 +47,85 @@ pub fn run() -> Result<(), WorkerError> {
     let ToWorker::Load(load) = first else {
         return Err(WorkerError::OutOfOrder);
     };
-    let mut asked = match Asked::load(&load) {
+    let asked = match Asked::load(&load) {
         Ok(asked) => asked,
         Err(message) => return Ok(link::write(&mut to, &FromWorker::Refused { message })?),
     };
-    let context_tokens = asked.policy.context_tokens();
-    link::write(&mut to, &FromWorker::Loaded { context_tokens })?;
-    while let Some(message) = link::read(&mut from)? {
-        let answer = match message {
-            ToWorker::Load(_) => return Err(WorkerError::OutOfOrder),
-            ToWorker::Probe => FromWorker::Probed {
+    let loaded = FromWorker::Loaded {
+        context_tokens: asked.context_tokens(),
+        slots: asked.slots(),
+    };
+    link::write(&mut to, &loaded)?;
+    // Each step is made by one pair of hands, which waits while the policy answers: one more than there are slots, so that the
+    // next step is there when one is done, and those that hold texts.
+    let hands = asked.slots() + 1 + load.texts;
+    let (jobs, waiting) = mpsc::channel();
+    let (waiting, to) = (Mutex::new(waiting), Mutex::new(to));
+    std::thread::scope(|scope| {
+        for _ in 0..hands {
+            scope.spawn(|| {
+                let _end = EndTogether;
+                work(&asked, &waiting, &to);
+            });
+        }
+        loop {
+            match link::read(&mut from)? {
+                None => break,
+                Some(ToWorker::Load(_)) => return Err(WorkerError::OutOfOrder),
+                // Fails only when no hands are left, and they end together.
+                Some(job) => drop(jobs.send(job)),
+            }
+        }
+        drop(jobs);
+        Ok(())
+    })
+}
+
+/// Does one job after another until there are no more.
+fn work(asked: &Asked, waiting: &Mutex<Receiver<ToWorker>>, to: &Mutex<UnixStream>) {
+    loop {
+        let next = waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
+        let answer = match next {
+            Err(_) => return,
+            // The loop that reads does not hand it on.
+            Ok(ToWorker::Load(_)) => continue,
+            Ok(ToWorker::Probe) => FromWorker::Probed {
                 result: asked.probe(),
             },
-            ToWorker::Step { job, step } => FromWorker::Stepped {
+            Ok(ToWorker::Step { job, step }) => FromWorker::Stepped {
                 job,
                 result: asked.make(&step),
             },
+            Ok(ToWorker::Text { job, text }) => {
+                asked.text(text, |output| say(to, &FromWorker::Text { job, output }));
+                continue;
+            }
         };
-        link::write(&mut to, &answer)?;
+        say(to, &answer);
     }
-    Ok(())
+}
+
+fn say(to: &Mutex<UnixStream>, answer: &FromWorker) {
+    let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = link::write(&mut *to, answer) {
+        // The daemon is gone, or no longer understood.
+        eprintln!("stride-agentd worker: {error}");
+        std::process::exit(1);
+    }
+}
+
+/// A thread that panics takes the worker with it: the daemon then starts another, instead of waiting for an answer.
+struct EndTogether;
+
+impl Drop for EndTogether {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
 }
 
 /// A daemon that was killed cannot stop its worker, and a worker inside the policy does not see that the socket is closed.
@@ -81,60 +134,5 @@ fn die_with_the_daemon() {
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     if let Err(error) = asked {
         eprintln!("stride-agentd worker: it may outlive its daemon: {error}");
-    }
-}
-
-/// A policy and the limits of the agents that it moves.
-struct Asked {
-    policy: LlamaPolicy,
-    limits: Limits,
-    max_actions: u32,
-    tell_calls: bool,
-}
-
-impl Asked {
-    fn load(load: &Load) -> Result<Self, String> {
-        let profile: DeviceProfile =
-            serde_json::from_str(&load.profile).map_err(|error| format!("profile: {error}"))?;
-        let options = EngineOptions {
-            threads: NonZeroU32::new(load.threads).unwrap_or(NonZeroU32::MIN),
-            constraint: load.constrain.then(ActionTemplates::default),
-            ..EngineOptions::default()
-        };
-        let policy = LlamaPolicy::load(Path::new(&load.path), options.under_profile(&profile))
-            .map_err(|error| error.to_string())?;
-        let mut asked = Self {
-            policy,
-            limits: Limits::of_profile(&profile),
-            max_actions: profile.limits.actions_per_episode,
-            tell_calls: load.tell_calls,
-        };
-        asked.probe()?;
-        Ok(asked)
-    }
-
-    fn make(&mut self, step: &StepInput) -> Result<StepOutcome, String> {
-        let Self {
-            policy,
-            limits,
-            max_actions,
-            tell_calls,
-        } = self;
-        step::make(policy, limits, *max_actions, step, *tell_calls)
-            .map_err(|error| error.to_string())
-    }
-
-    /// Lets the policy answer a frame that every policy has room for.
-    fn probe(&mut self) -> Result<(), String> {
-        let frame = StepFrame::Low {
-            scene: "",
-            observation: "You are in the middle of a room.",
-            subtask: "look around",
-            progress: "",
-        };
-        self.policy
-            .utter(&frame)
-            .map(drop)
-            .map_err(|error| error.to_string())
     }
 }

@@ -14,6 +14,13 @@ pub enum ToWorker {
         /// What the step needs.
         step: StepInput,
     },
+    /// Continue a text.
+    Text {
+        /// Names it in the answers.
+        job: u64,
+        /// What is wanted.
+        text: TextInput,
+    },
     /// Show that the policy still answers.
     Probe,
 }
@@ -27,15 +34,56 @@ pub struct Load {
     pub profile: String,
     /// CPU threads.
     pub threads: u32,
+    /// Calls that are answered together at most; 0: as many as the memory of the profile allows.
+    pub slots: u32,
+    /// Texts that are continued at once.
+    pub texts: u32,
     /// Decode actions along verb templates filled with the names of the frame.
     pub constrain: bool,
     /// Tell what the policy was asked and said, for the transition log.
     pub tell_calls: bool,
 }
 
+/// A text to be continued.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextInput {
+    /// The text.
+    pub prompt: String,
+    /// Tokens behind it at most.
+    pub max_tokens: Option<u32>,
+    /// 0 takes the likeliest token each time.
+    pub temperature: f32,
+    /// Repeats a draw.
+    pub seed: u64,
+    /// Texts at which it ends.
+    pub stop: Vec<String>,
+}
+
+/// What comes of a text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum TextOutput {
+    /// More of it.
+    Piece(String),
+    /// It is complete.
+    End {
+        /// Tokens in front of it.
+        prompt_tokens: u32,
+        /// Tokens of it.
+        generated_tokens: u32,
+        /// It ended because it was long enough.
+        capped: bool,
+    },
+    /// It cannot be continued as was asked.
+    Refused(String),
+    /// The policy failed at it.
+    Failed(String),
+}
+
 /// A step without its agent's name: what the policy needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepInput {
+    /// A number that stays with the agent: the policy remembers what it computed for it.
+    pub agent: u64,
     /// The agent's state, as the checksummed record of `stride-firmware-config`.
     pub state: Vec<u8>,
     /// What the world says.
@@ -62,6 +110,8 @@ pub enum FromWorker {
     Loaded {
         /// Tokens of its context.
         context_tokens: u32,
+        /// Calls that it answers together.
+        slots: u32,
     },
     /// The policy cannot be loaded; the worker ends.
     Refused {
@@ -74,6 +124,13 @@ pub enum FromWorker {
         job: u64,
         /// The agent after it, or why the policy could not answer.
         result: Result<StepOutcome, String>,
+    },
+    /// A text has grown or ended.
+    Text {
+        /// Which.
+        job: u64,
+        /// What came of it.
+        output: TextOutput,
     },
     /// The policy still answers, or does not.
     Probed {

@@ -6,7 +6,6 @@ use stride_agent::agent::{AgentError, Limits, StepAgent};
 use stride_agent::event::{Event, Observer};
 use stride_agent::policy::{Policy, PolicyError, Utterance};
 use stride_agent::transition::FrameText;
-use stride_engine::{EngineError, LlamaPolicy};
 use stride_firmware_config::encoding::{self, DecodeError, EncodeError, MAX_ENCODED};
 use stride_firmware_config::frame::StepFrame;
 use stride_firmware_config::state::{AgentState, Phase};
@@ -24,17 +23,6 @@ pub trait ListedPolicy: Policy {
         frame: &StepFrame<'_>,
         actions: &[String],
     ) -> Result<Utterance, PolicyError>;
-}
-
-impl ListedPolicy for LlamaPolicy {
-    fn utter_among(
-        &mut self,
-        frame: &StepFrame<'_>,
-        actions: &[String],
-    ) -> Result<Utterance, PolicyError> {
-        let said: Result<_, EngineError> = self.answer_among(frame, actions);
-        said.map_err(PolicyError::new)
-    }
 }
 
 /// A policy held to the list of one step, if it has one.
@@ -196,6 +184,7 @@ mod tests {
 
     fn input(state: Vec<u8>, observation: &str) -> StepInput {
         StepInput {
+            agent: 0,
             state,
             observation: observation.into(),
             invalid: false,

@@ -9,6 +9,7 @@ mod killed;
 mod log;
 mod models;
 mod needs;
+mod openai;
 mod openapi;
 mod page;
 mod play;

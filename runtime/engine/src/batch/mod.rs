@@ -59,11 +59,13 @@ mod policy;
 mod queue;
 mod shared;
 mod slot;
+mod streaming;
 #[cfg(test)]
 mod tests;
 mod work;
 
-pub use self::answer::{Answer, Counts, Ticket};
+pub use self::answer::{Answer, Counts, Said, Ticket};
 pub use self::options::BatchOptions;
 pub use self::policy::BatchPolicy;
 pub use self::shared::{AgentPolicy, SharedPolicy};
+pub use self::streaming::{TextEnd, TextEvent};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use stride_firmware_config::frame::StepFrame;
 use stride_firmware_config::level::PolicyLevel;
 
+use super::answer::Said;
 use super::answer::{Answer, Counts, Ticket};
 use super::call::Call;
 use super::options::BatchOptions;
@@ -14,6 +15,7 @@ use super::slot::Slot;
 use super::work::Due;
 use crate::error::EngineError;
 use crate::native::{Context, ContextParams, Model, Rows};
+use crate::options::TextRequest;
 use crate::policy::{context_params, load_model};
 use crate::writing::{Writer, Writing};
 
@@ -147,6 +149,33 @@ impl BatchPolicy {
             self.spare.push(writing);
             return Err(error);
         }
+        let last_of_step = frame.level() == PolicyLevel::Low;
+        Ok(self.enqueue(agent, writing, last_of_step))
+    }
+
+    /// Takes a text in, to be continued. Its stops are the caller's to find: see [`BatchPolicy::said`].
+    ///
+    /// # Errors
+    /// [`EngineError::TextTooLong`], or [`EngineError::Busy`] when too many calls wait.
+    pub fn submit_text(
+        &mut self,
+        agent: u64,
+        request: &TextRequest,
+    ) -> Result<Ticket, EngineError> {
+        if self.waiting.len() >= self.most_waiting {
+            return Err(EngineError::Busy {
+                waiting: self.waiting.len(),
+            });
+        }
+        let mut writing = self.spare.pop().unwrap_or_else(|| self.writer.writing());
+        if let Err(error) = self.writer.open_text(&mut writing, request) {
+            self.spare.push(writing);
+            return Err(error);
+        }
+        Ok(self.enqueue(agent, writing, true))
+    }
+
+    fn enqueue(&mut self, agent: u64, writing: Writing, last_of_step: bool) -> Ticket {
         let ticket = Ticket(self.tickets);
         self.tickets += 1;
         self.waiting.push_back(Call {
@@ -156,9 +185,17 @@ impl BatchPolicy {
             submitted: self.counts.decodes,
             waited: 0,
             reused: 0,
-            last_of_step: frame.level() == PolicyLevel::Low,
+            last_of_step,
         });
-        Ok(ticket)
+        ticket
+    }
+
+    /// What a call that runs has said so far.
+    #[must_use]
+    pub fn said(&self, ticket: Ticket) -> Option<Said<'_>> {
+        let mut running = self.running.iter().flatten();
+        let call = running.find(|call| call.ticket == ticket)?;
+        Some(Said::of(&call.writing))
     }
 
     /// Forgets a call: no answer will come. `false` when it is answered already or was never submitted.

@@ -11,20 +11,30 @@ use stride_agent::policy::{Policy, PolicyError, Utterance};
 use stride_agent::transition::FrameText;
 use stride_firmware_config::frame::StepFrame;
 
-use super::answer::Ticket;
+use super::answer::{Answer, Said, Ticket};
 use super::options::BatchOptions;
 use super::policy::BatchPolicy;
+use super::streaming::{Next, Streaming, TextEnd, TextEvent};
 use crate::error::EngineError;
+use crate::options::TextRequest;
 use crate::policy::load_model;
 
 type Outcome = Result<Utterance, EngineError>;
 
 /// A call on its way to an inference thread.
-struct Request {
-    agent: u64,
-    call: u64,
-    frame: FrameText,
-    reply: Sender<Outcome>,
+enum Request {
+    Frame {
+        agent: u64,
+        call: u64,
+        frame: FrameText,
+        actions: Option<Vec<String>>,
+        reply: Sender<Outcome>,
+    },
+    Text {
+        agent: u64,
+        request: TextRequest,
+        reply: Sender<TextEvent>,
+    },
 }
 
 /// Batch engines on threads of their own: one context each, over one copy of the weights. The threads end when this value
@@ -32,6 +42,7 @@ struct Request {
 #[derive(Debug)]
 pub struct SharedPolicy {
     inboxes: Vec<Sender<Request>>,
+    context_tokens: u32,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -63,10 +74,12 @@ impl SharedPolicy {
         };
         let mut shared = Self {
             inboxes: Vec::new(),
+            context_tokens: 0,
             threads: Vec::new(),
         };
         for _ in 0..workers.get() {
             let policy = BatchPolicy::with_model(Arc::clone(&model), each.clone())?;
+            shared.context_tokens = policy.context_tokens();
             let (inbox, requests) = mpsc::channel();
             shared.inboxes.push(inbox);
             shared
@@ -79,12 +92,37 @@ impl SharedPolicy {
     /// A handle for one agent. Handles of the same agent must not be used at the same time.
     #[must_use]
     pub fn agent(&self, agent: u64) -> AgentPolicy {
-        let worker = usize::try_from(agent).unwrap_or(0) % self.inboxes.len();
         AgentPolicy {
             agent,
             calls: 0,
-            inbox: self.inboxes[worker].clone(),
+            inbox: self.inbox(agent).clone(),
         }
+    }
+
+    /// The context of one call in tokens.
+    #[must_use]
+    pub fn context_tokens(&self) -> u32 {
+        self.context_tokens
+    }
+
+    /// Continues a text beside the calls of the agents; its events end with [`TextEvent::End`]. When the receiver is dropped,
+    /// so is the text. Events that end without it mean that the inference thread has ended.
+    #[must_use]
+    pub fn text(&self, agent: u64, request: TextRequest) -> Receiver<TextEvent> {
+        let (reply, events) = mpsc::channel();
+        let request = Request::Text {
+            agent,
+            request,
+            reply,
+        };
+        // Should the thread be gone, the events end at once.
+        let _ = self.inbox(agent).send(request);
+        events
+    }
+
+    fn inbox(&self, agent: u64) -> &Sender<Request> {
+        let worker = usize::try_from(agent).unwrap_or(0) % self.inboxes.len();
+        &self.inboxes[worker]
     }
 }
 
@@ -106,12 +144,33 @@ impl AgentPolicy {
     /// # Errors
     /// As [`BatchPolicy::submit`], when llama.cpp fails, and when the inference thread has ended.
     pub fn answer(&mut self, frame: &StepFrame<'_>) -> Result<Utterance, EngineError> {
+        self.answer_one_of(frame, None)
+    }
+
+    /// As [`AgentPolicy::answer`]; a low-level call says one of these actions, with either flag.
+    ///
+    /// # Errors
+    /// As [`AgentPolicy::answer`], and [`EngineError::Actions`] when the list cannot be used.
+    pub fn answer_among(
+        &mut self,
+        frame: &StepFrame<'_>,
+        actions: &[String],
+    ) -> Result<Utterance, EngineError> {
+        self.answer_one_of(frame, Some(actions.to_vec()))
+    }
+
+    fn answer_one_of(
+        &mut self,
+        frame: &StepFrame<'_>,
+        actions: Option<Vec<String>>,
+    ) -> Result<Utterance, EngineError> {
         // A channel for each call: when the thread ends, its end is dropped and nobody waits for ever.
         let (reply, answers) = mpsc::channel();
-        let request = Request {
+        let request = Request::Frame {
             agent: self.agent,
             call: self.calls,
             frame: FrameText::from(frame),
+            actions,
             reply,
         };
         self.calls += 1;
@@ -128,19 +187,17 @@ impl Policy for AgentPolicy {
 
 /// Answers until all handles are dropped.
 fn serve(mut policy: BatchPolicy, requests: &Receiver<Request>) {
-    let mut replies = Replies::new();
+    let mut open = Open::default();
     while let Ok(request) = requests.recv() {
-        take_in(&mut policy, &mut replies, request);
+        open.take_in(&mut policy, request);
         loop {
             for request in requests.try_iter() {
-                take_in(&mut policy, &mut replies, request);
+                open.take_in(&mut policy, request);
             }
             let busy = policy.advance();
+            open.grow(&mut policy);
             while let Some(answer) = policy.take_answer() {
-                if let Some(reply) = replies.remove(&answer.ticket) {
-                    // An agent that is gone needs no answer.
-                    let _ = reply.send(answer.outcome);
-                }
+                open.answer(answer);
             }
             if !busy {
                 break;
@@ -149,16 +206,81 @@ fn serve(mut policy: BatchPolicy, requests: &Receiver<Request>) {
     }
 }
 
-type Replies = HashMap<Ticket, Sender<Outcome>>;
+/// Who waits for what.
+#[derive(Default)]
+struct Open {
+    frames: HashMap<Ticket, Sender<Outcome>>,
+    texts: HashMap<Ticket, Streaming>,
+}
 
-fn take_in(policy: &mut BatchPolicy, replies: &mut Replies, request: Request) {
-    match policy.submit(request.agent, request.call, &request.frame.as_frame()) {
-        Ok(ticket) => {
-            replies.insert(ticket, request.reply);
+impl Open {
+    fn take_in(&mut self, policy: &mut BatchPolicy, request: Request) {
+        match request {
+            Request::Frame {
+                agent,
+                call,
+                frame,
+                actions,
+                reply,
+            } => {
+                let frame = frame.as_frame();
+                let ticket = match actions {
+                    Some(actions) => policy.submit_among(agent, call, &frame, &actions),
+                    None => policy.submit(agent, call, &frame),
+                };
+                match ticket {
+                    Ok(ticket) => drop(self.frames.insert(ticket, reply)),
+                    // An agent that is gone needs no answer.
+                    Err(error) => drop(reply.send(Err(error))),
+                }
+            }
+            Request::Text {
+                agent,
+                request,
+                reply,
+            } => match policy.submit_text(agent, &request) {
+                Ok(ticket) => {
+                    let streaming = Streaming::new(reply, request.stop);
+                    self.texts.insert(ticket, streaming);
+                }
+                // As above.
+                Err(error) => drop(reply.send(TextEvent::End(Err(error)))),
+            },
         }
-        Err(error) => {
+    }
+
+    /// Hands out what the texts have grown by.
+    fn grow(&mut self, policy: &mut BatchPolicy) {
+        self.texts.retain(|ticket, streaming| {
+            let next = policy
+                .said(*ticket)
+                .map_or(Next::Continue, |said| streaming.grow(&said));
+            let goes_on = next == Next::Continue;
+            if !goes_on {
+                policy.cancel(*ticket);
+            }
+            goes_on
+        });
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        if let Some(reply) = self.frames.remove(&answer.ticket) {
             // As above.
-            let _ = request.reply.send(Err(error));
+            let _ = reply.send(answer.outcome);
+        } else if let Some(streaming) = self.texts.remove(&answer.ticket) {
+            let cost = answer.outcome.as_ref().map(|said| said.cost);
+            let cost = cost.unwrap_or_default();
+            let said = Said {
+                bytes: &answer.bytes,
+                prompt_tokens: cost.prompt_tokens as usize,
+                generated_tokens: cost.generated_tokens,
+            };
+            let end = answer.outcome.map(|_| TextEnd {
+                prompt_tokens: cost.prompt_tokens,
+                generated_tokens: cost.generated_tokens,
+                capped: cost.capped,
+            });
+            streaming.finish(&said, end);
         }
     }
 }

@@ -225,6 +225,11 @@ impl BatchPolicy {
             ticket: call.ticket,
             agent: call.agent,
             outcome,
+            bytes: if call.writing.is_text() {
+                call.writing.said().to_vec()
+            } else {
+                Vec::new()
+            },
             waited: u32::try_from(call.waited).unwrap_or(u32::MAX),
             took: u32::try_from(took).unwrap_or(u32::MAX),
         });
