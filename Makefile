@@ -10,7 +10,7 @@ ALFWORLD ?= ../shared/alfworld/games.tar.zst
 TRANSCRIPTS ?= ../shared/alfworld/transcripts.jsonl.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint conformance scienceworld clean prerequisites
+.PHONY: help demo build test lint conformance scienceworld deb clean prerequisites
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ conformance: build ## compare the native engine with transcripts of the official
 
 scienceworld: ## the simulator of ScienceWorld into the cache (7.3 MB from PyPI), and a Java runtime if there is none
 	@sh .ci/scienceworld
+
+deb: prerequisites ## the Debian package of the daemon (with cargo-deb, if there is one)
+	@bash .ci/deb
 
 prerequisites:
 	@sh .ci/prerequisites

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use stride_agent::environment::Environment as _;
 use stride_client::api::{CreateAgent, StepRequest};
+use stride_client::observe::DaemonState;
 use stride_client::{Address, Client};
 use stride_environments::household::HouseholdEnvironment;
 
@@ -43,13 +44,10 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    print_usage(arguments.pid, "at the start");
+    print_usage(&arguments, "at the start");
     if arguments.idle > 0 {
         make_idle(&arguments)?;
-        print_usage(
-            arguments.pid,
-            &format!("with {} idle agents", arguments.idle),
-        );
+        print_usage(&arguments, &format!("with {} idle agents", arguments.idle));
     }
     let done = AtomicU64::new(0);
     let start = Instant::now();
@@ -148,7 +146,7 @@ fn play(arguments: &Arguments, player: u64, done: &AtomicU64) -> Result<(Vec<u64
             policy += answer.micros;
             let steps = done.fetch_add(1, Ordering::Relaxed) + 1;
             if steps.is_multiple_of(every) {
-                print_usage(arguments.pid, &format!("after {steps} steps"));
+                print_usage(arguments, &format!("after {steps} steps"));
             }
             let outcome = world.step(&action)?;
             request = StepRequest {
@@ -168,8 +166,8 @@ fn play(arguments: &Arguments, player: u64, done: &AtomicU64) -> Result<(Vec<u64
     Ok((overheads, policy))
 }
 
-fn print_usage(pid: Option<u32>, when: &str) {
-    let Some(pid) = pid else { return };
+fn print_usage(arguments: &Arguments, when: &str) {
+    let Some(pid) = arguments.pid else { return };
     let mut line = format!("{when}:");
     let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
     let worker = threads.into_iter().flatten().flatten().find_map(|thread| {
@@ -189,6 +187,11 @@ fn print_usage(pid: Option<u32>, when: &str) {
         let files = std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
         let own = field("RssAnon:") + field("VmSwap:");
         line += &format!(" {name} {own} KiB, {files} files;");
+    }
+    let state = Client::new(arguments.address.clone()).fetch::<DaemonState>("/v1/stride/state");
+    if let Ok(state) = state {
+        line += &format!(" state {} KiB;", state.device.store_bytes >> 10);
+        line += &format!(" {} workers lost", state.workers_lost);
     }
     println!("{line}");
 }

@@ -10,6 +10,7 @@ use crate::daemon::{engine_options, profile_of};
 use crate::engine::model::Registry;
 use crate::engine::trial;
 use crate::http::listen::{ListenError, Listener};
+use crate::http::tls::Tls;
 use crate::tokens::Tokens;
 
 /// What was looked at, and what came of it.
@@ -59,8 +60,12 @@ pub async fn check(config: &Config) -> Vec<Finding> {
             read.map(|tokens| format!("{} of them", tokens.len())),
         );
     }
+    if let Some(files) = &config.tls {
+        let read = Tls::read(files).map_err(|error| error.to_string());
+        find("tls", read.map(|_| files.certificate.display().to_string()));
+    }
     for place in &config.listen {
-        let bound = Listener::bind(place, 0o600, config.allow_remote).await;
+        let bound = Listener::bind(place, 0o600, config.may_be_exposed(place)).await;
         let result = match bound {
             Ok(_) => Ok(place.to_string()),
             // The daemon itself, most likely.
@@ -77,14 +82,18 @@ async fn tried(
     config: &Config,
     profile: &DeviceProfile,
 ) -> (Result<String, String>, Option<Result<String, String>>) {
-    let registry = Registry::new(config.models.clone());
+    let registry = Registry::new(config.models.clone()).signed_by(config.model_key.clone());
     let named = config.model.clone().map_or_else(|| registry.only(), Ok);
     let model = match named.and_then(|name| registry.find(&name)) {
         Ok(model) => model,
         Err(error) => return (Err(error.to_string()), None),
     };
+    let signed = match config.model_key {
+        Some(_) => ", signed",
+        None => "",
+    };
     let shown = format!(
-        "{}, {} bytes, SHA-256 {}",
+        "{}, {} bytes, SHA-256 {}{signed}",
         model.name, model.bytes, model.sha256
     );
     let tried = trial(model, &engine_options(config, profile)).await;

@@ -7,7 +7,9 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::agents::guard::GuardRules;
+use crate::engine::signature::ModelKey;
 use crate::http::listen::Place;
+use crate::http::tls::TlsFiles;
 
 mod journals;
 
@@ -36,7 +38,7 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", env = "STRIDE_AGENTD_STATE")]
     pub state: Option<PathBuf>,
 
-    /// Where to listen: unix:PATH or tcp:ADDRESS:PORT; may be given several times
+    /// Where to listen: unix:PATH, tcp:ADDRESS:PORT or tls:ADDRESS:PORT; may be given several times
     #[arg(
         long,
         value_name = "PLACE",
@@ -57,9 +59,21 @@ pub struct Flags {
     #[arg(long, value_name = "FILE", env = "STRIDE_AGENTD_TOKENS")]
     pub tokens: Option<PathBuf>,
 
-    /// Listen beyond this machine without TLS: something else must guard the address
+    /// Listen beyond this machine without TLS, or without tokens: something else must guard the address
     #[arg(long, env = "STRIDE_AGENTD_ALLOW_REMOTE")]
     pub allow_remote: bool,
+
+    /// The certificate of tls: addresses as PEM, with those between it and one that clients know
+    #[arg(long, value_name = "FILE", env = "STRIDE_AGENTD_TLS_CERTIFICATE")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// The private key of the certificate, as PEM
+    #[arg(long, value_name = "FILE", env = "STRIDE_AGENTD_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+
+    /// A minisign public key: serve only models that it signed (NAME.gguf.minisig)
+    #[arg(long, value_name = "KEY", env = "STRIDE_AGENTD_MODEL_KEY")]
+    pub model_key: Option<ModelKey>,
 }
 
 /// The settings file. Every key may be left out; an unknown key is refused.
@@ -81,6 +95,10 @@ struct File {
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens: Option<PathBuf>,
     allow_remote: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_key: Option<ModelKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<TlsFiles>,
     limits: Limits,
     worker: Worker,
     log: Log,
@@ -183,8 +201,14 @@ pub struct Config {
     /// The file of bearer tokens that clients need over TCP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<PathBuf>,
-    /// Listen beyond this machine without TLS.
+    /// Listen beyond this machine without TLS, or without tokens.
     pub allow_remote: bool,
+    /// Serve only models that this key signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_key: Option<ModelKey>,
+    /// The certificate of `tls:` addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFiles>,
     /// Bounds on what clients may ask for.
     pub limits: Limits,
     /// How the worker is watched.
@@ -258,6 +282,15 @@ impl Config {
         let missing = |key, variable| ConfigError::Missing { key, variable };
         let models = flags.models.or(file.models);
         let state = flags.state.or(file.state);
+        let tls = match (flags.tls_certificate, flags.tls_key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => file.tls,
+            (one, other) => {
+                let one = one.or(other).unwrap_or_default();
+                let problem = "tls.certificate and tls.key go together";
+                return Err(refuse("tls", one.display(), problem));
+            }
+        };
         let config = Self {
             profile: flags.profile.or(file.profile),
             models: models.ok_or(missing("models", "STRIDE_AGENTD_MODELS"))?,
@@ -272,6 +305,8 @@ impl Config {
             constrain: flags.constrain || file.constrain,
             tokens: flags.tokens.or(file.tokens),
             allow_remote: flags.allow_remote || file.allow_remote,
+            model_key: flags.model_key.or(file.model_key),
+            tls,
             limits: file.limits,
             worker: file.worker,
             log: file.log,
@@ -291,6 +326,12 @@ impl Config {
         u32::from_str_radix(&self.limits.socket_mode, 8)
             .ok()
             .filter(|mode| *mode <= 0o777)
+    }
+
+    /// Whether a place may be one that other machines reach: who asks there is known, and what is said is not heard by others.
+    #[must_use]
+    pub fn may_be_exposed(&self, place: &Place) -> bool {
+        self.allow_remote || (matches!(place, Place::Tls(_)) && self.tokens.is_some())
     }
 
     /// The settings as the file would say them.
@@ -332,6 +373,11 @@ impl Config {
             if value > most {
                 return Err(refuse(key, value, "it is more than this program takes"));
             }
+        }
+        let secure = |place: &&Place| matches!(place, Place::Tls(_));
+        if let (Some(place), None) = (self.listen.iter().find(secure), &self.tls) {
+            let problem = "TLS needs tls.certificate and tls.key";
+            return Err(refuse("listen", place, problem));
         }
         if self.socket_mode().is_none() {
             let mode = &limits.socket_mode;
@@ -414,5 +460,13 @@ mod tests {
         assert!(refused(&format!("{FILE}[limits]\nsocket_mode = '999'")).contains("chmod"));
         let exposed = "models = 'm'\nstate = 's'\nlisten = ['tcp:nowhere']";
         assert!(refused(exposed).contains("nowhere"));
+        assert!(refused(&format!("{FILE}model_key = 'RWQ'")).contains("minisign"));
+        let secure = "models = 'm'\nstate = 's'\nlisten = ['tls:127.0.0.1:1']\n";
+        assert!(refused(secure).contains("tls.certificate"));
+        assert!(refused(&format!("{secure}[tls]\nkey = 'k'")).contains("certificate"));
+        let with_files = format!("{secure}[tls]\ncertificate = 'c'\nkey = 'k'\n");
+        let config = with_file(&with_files, Flags::default()).unwrap();
+        let again = with_file(&config.to_toml().unwrap(), Flags::default()).unwrap();
+        assert_eq!(again, config);
     }
 }

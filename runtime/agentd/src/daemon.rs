@@ -13,8 +13,10 @@ use crate::config::{Config, ConfigError};
 use crate::engine::model::Registry;
 use crate::engine::{Engine, EngineOptions, ModelError};
 use crate::http::app::{About, App, Bounds};
+use crate::http::given::Given;
 use crate::http::guard::{Entry, Guard, SharedTokens};
 use crate::http::listen::{ListenError, Listener, Place};
+use crate::http::tls::{Tls, TlsError};
 use crate::http::{router, serve};
 use crate::journal::audit::Audit;
 use crate::journal::files::Packing;
@@ -51,6 +53,9 @@ pub enum DaemonError {
     /// The tokens.
     #[error(transparent)]
     Tokens(#[from] TokenError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system.
     #[error("{what}: {source}")]
     System {
@@ -61,13 +66,14 @@ pub enum DaemonError {
     },
 }
 
-/// Runs the daemon until `stop` is ready, then lets it finish what it is at. Whenever `reload` says so, the tokens and the name of
-/// the model to serve are read again.
+/// Runs the daemon until `stop` is ready, then lets it finish what it is at. Whenever `reload` says so, the tokens, the certificate and
+/// the name of the model to serve are read again. `given` are the sockets that whoever started it has opened.
 ///
 /// # Errors
 /// [`DaemonError`] when it cannot start.
 pub async fn run(
     config: &Config,
+    mut given: Given,
     stop: impl Future<Output = ()>,
     reload: mpsc::Receiver<()>,
 ) -> Result<(), DaemonError> {
@@ -80,12 +86,13 @@ pub async fn run(
     };
     // Sockets before anything slow, so that a second daemon stops at once; connections wait until the agents are read.
     let mut listeners = Vec::new();
+    let tls = config.tls.as_ref().map(Tls::read).transpose()?;
     for place in &config.listen {
-        let mode = config.socket_mode().unwrap_or(0o600);
-        listeners.push(Listener::bind(place, mode, config.allow_remote).await?);
+        listeners.push(Listener::open(config, place, &mut given, tls.as_ref()).await?);
     }
+    given.used_up()?;
     let (store, store_thread) = Store::open(&config.state, Arc::clone(&metrics))?;
-    let registry = Registry::new(config.models.clone());
+    let registry = Registry::new(config.models.clone()).signed_by(config.model_key.clone());
     let model = Models::first(&registry, &store, config.model.as_deref())?;
     let options = engine_options(config, &profile);
     let (engine, engine_thread) = Engine::start(model, options, Arc::clone(&metrics))
@@ -120,6 +127,7 @@ pub async fn run(
         config,
         app,
         tokens,
+        tls,
     };
     served.until(stop, reload, listeners).await?;
     drop(agents);
@@ -168,6 +176,7 @@ struct Served<'a> {
     config: &'a Config,
     app: App,
     tokens: Option<SharedTokens>,
+    tls: Option<Tls>,
 }
 
 impl Served<'_> {
@@ -181,13 +190,11 @@ impl Served<'_> {
         let grace = Duration::from_secs(self.config.limits.grace_seconds);
         let mut servers = Vec::new();
         for listener in listeners {
-            let place = listener
-                .place()
-                .map_err(|source| system("a socket", source))?;
+            let place = listener.place();
             tracing::info!(%place, "listening");
             let (bounds, metrics) = (self.app.bounds, Arc::clone(&self.app.metrics));
             let guard = Guard::new(
-                self.entry(&place),
+                self.entry(place),
                 self.config.limits.rate,
                 Arc::clone(&metrics),
             );
@@ -224,9 +231,11 @@ impl Served<'_> {
     fn entry(&self, place: &Place) -> Entry {
         match (place, &self.tokens) {
             (Place::Unix(_), _) => Entry::Permissions,
-            (Place::Tcp(_), Some(tokens)) => Entry::Tokens(Arc::clone(tokens)),
-            (Place::Tcp(address), None) if address.ip().is_loopback() => Entry::ThisMachine,
-            (Place::Tcp(_), None) => Entry::Anybody,
+            (_, Some(tokens)) => Entry::Tokens(Arc::clone(tokens)),
+            (Place::Tcp(address) | Place::Tls(address), None) if address.ip().is_loopback() => {
+                Entry::ThisMachine
+            }
+            (_, None) => Entry::Anybody,
         }
     }
 
@@ -236,6 +245,11 @@ impl Served<'_> {
                 Ok(read) => *tokens.write().unwrap_or_else(PoisonError::into_inner) = read,
                 Err(error) => tracing::error!(%error, "the tokens stay as they were"),
             }
+        }
+        if let Some(tls) = &self.tls
+            && let Err(error) = tls.reload()
+        {
+            tracing::error!(%error, "the certificate stays as it was");
         }
         match self.app.models.reload().await {
             Ok(()) => tracing::info!("read again"),

@@ -20,7 +20,7 @@
 //! | [`daemon`] | from the start to the end |
 //! | [`check`] | whether these settings would work |
 //! | [`notify`] | what systemd is told |
-//! | [`metrics`] | what is counted |
+//! | [`metrics`], [`exposition`] | what is counted, and how it is told |
 //! | [`machine`] | what the machine says of itself |
 #![forbid(unsafe_code)]
 
@@ -29,6 +29,7 @@ pub mod check;
 pub mod config;
 pub mod daemon;
 pub mod engine;
+pub mod exposition;
 pub mod http;
 pub mod journal;
 pub mod machine;

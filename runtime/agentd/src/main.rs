@@ -2,16 +2,20 @@
 //!
 //! Exit codes: 0 ended in order, 1 failure, 2 wrong usage.
 
+mod manual;
+
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use stride_agentd::agents::service::unix_seconds;
 use stride_agentd::config::{Config, Flags};
 use stride_agentd::engine::model::Registry;
 use stride_agentd::engine::{self, Golden};
+use stride_agentd::http::given::Given;
 use stride_agentd::{check, daemon, http, tokens, worker};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -39,7 +43,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Look whether a daemon with these settings would work: profile, model, memory, state folder, tokens, sockets
+    /// Look whether a daemon with these settings would work: profile, model, memory, state folder, tokens, certificate, sockets
     Check {
         #[command(flatten)]
         flags: Box<Flags>,
@@ -60,6 +64,16 @@ enum Command {
     },
     /// Print the OpenAPI document of the API
     Openapi,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
     /// Draw a bearer token, add its hash to a file, and print it: it is kept nowhere
     Token {
         /// The file that --tokens names
@@ -128,6 +142,11 @@ fn execute(arguments: Arguments) -> Result<()> {
             };
             runtime()?.block_on(write_golden(&config, golden, observations))
         }
+        Some(Command::Completions { shell }) => {
+            manual::print_completions(Arguments::command(), shell);
+            Ok(())
+        }
+        Some(Command::Man { folder }) => manual::write_pages(Arguments::command(), &folder),
         Some(Command::Openapi) => {
             print!("{}", http::router::openapi()?);
             Ok(())
@@ -145,6 +164,8 @@ fn execute(arguments: Arguments) -> Result<()> {
 }
 
 fn serve(config: &Config) -> Result<()> {
+    // While there is one thread: the environment is read and changed.
+    let given = Given::from_environment()?;
     runtime()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
@@ -159,7 +180,7 @@ fn serve(config: &Config) -> Result<()> {
                 _ = interrupt.recv() => {}
             }
         };
-        Ok(daemon::run(config, stop, reloads).await?)
+        Ok(daemon::run(config, given, stop, reloads).await?)
     })
 }
 
@@ -171,7 +192,7 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 async fn write_golden(config: &Config, golden: Golden, observations: Vec<String>) -> Result<()> {
-    let registry = Registry::new(config.models.clone());
+    let registry = Registry::new(config.models.clone()).signed_by(config.model_key.clone());
     let named = config.model.clone().map_or_else(|| registry.only(), Ok);
     let model = registry.find(&named?)?;
     let path = model.path.with_extension("golden.json");

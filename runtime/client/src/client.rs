@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ureq::config::Config;
+use ureq::config::{Config, ConfigBuilder};
 use ureq::http::Response;
+use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Body, RequestBuilder};
 
@@ -52,12 +53,9 @@ impl Client {
     /// A client of the daemon at `address`; nothing is sent yet.
     #[must_use]
     pub fn new(address: Address) -> Self {
-        let config = Config::builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(120)))
-            .build();
+        let config = settings().build();
         let agent = match &address {
-            Address::Tcp(_) => ureq::Agent::new_with_config(config),
+            Address::Tcp(_) | Address::Tls(_) => ureq::Agent::new_with_config(config),
             Address::Unix(path) => {
                 let connector = UnixConnector { path: path.clone() };
                 ureq::Agent::with_parts(config, connector, DefaultResolver::default())
@@ -69,6 +67,30 @@ impl Client {
             token: None,
             retries: Retries::default(),
         }
+    }
+
+    /// The same client, for `tls:` addresses: it trusts the certificates in a PEM text and those that they signed, and no
+    /// others. Without this it trusts those that browsers trust.
+    ///
+    /// # Errors
+    /// [`ClientError::Certificate`] when the text holds none.
+    #[cfg(feature = "tls")]
+    pub fn trusting(self, pem: &[u8]) -> Result<Self, ClientError> {
+        use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+        let certificates = parse_pem(pem).filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        });
+        let certificates: Vec<_> = certificates.collect();
+        if certificates.is_empty() {
+            return Err(ClientError::Certificate);
+        }
+        let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&certificates));
+        let agent = match self.address {
+            Address::Unix(_) => self.agent,
+            _ => ureq::Agent::new_with_config(settings().tls_config(tls.build()).build()),
+        };
+        Ok(Self { agent, ..self })
     }
 
     /// The same client with a bearer token.
@@ -208,6 +230,7 @@ impl Client {
         match &self.address {
             Address::Unix(_) => format!("http://127.0.0.1{path}"),
             Address::Tcp(host) => format!("http://{host}{path}"),
+            Address::Tls(host) => format!("https://{host}{path}"),
         }
     }
 
@@ -260,4 +283,10 @@ impl Client {
             retry_after,
         })
     }
+}
+
+fn settings() -> ConfigBuilder<AgentScope> {
+    Config::builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(120)))
 }

@@ -24,6 +24,9 @@ pub enum ClientError {
         /// What happened.
         source: Box<ureq::Error>,
     },
+    /// A text that holds no certificate.
+    #[error("there is no certificate in the PEM format in it")]
+    Certificate,
     /// An answer that is not of this protocol.
     #[error(
         "{address} answered {status} with something that is no answer of stride-agentd: {source}"
@@ -45,7 +48,7 @@ impl ClientError {
         match self {
             Self::Refused { status, .. } => matches!(status, 429 | 502 | 503 | 504),
             Self::Transport { .. } => true,
-            Self::Answer { .. } => false,
+            Self::Answer { .. } | Self::Certificate => false,
         }
     }
 }

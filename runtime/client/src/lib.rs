@@ -5,7 +5,7 @@
 //! | [`api`] | the JSON bodies of version 1, shared with the daemon |
 //! | [`observe`] | the JSON bodies of what people look at: steps made lately, the daemon and its device |
 //! | [`client`] | [`Client`]: one connection pool, retries that never apply a step twice |
-//! | [`address`] | [`Address`]: `unix:PATH`, `http://HOST:PORT` or `tcp:HOST:PORT` |
+//! | [`address`] | [`Address`]: `unix:PATH`, `http://HOST:PORT` or `tcp:HOST:PORT`, `https://HOST:PORT` with the feature `tls` |
 //! | [`error`] | [`ClientError`] |
 //! | `unix` | the transport over a Unix socket |
 //!

@@ -5,6 +5,7 @@
 //! | [`model`] | [`Model`]: a GGUF file under its name, with its hash |
 //! | [`handle`] | [`Engine`]: what the rest of the daemon holds |
 //! | [`golden`] | what a model must say before it may serve |
+//! | [`signature`] | who made a model |
 //! | `child` | one worker process and its socket |
 //! | `supervisor` | the thread that owns the workers |
 //! | [`status`] | what is known about the worker: for readiness and metrics |
@@ -13,6 +14,7 @@ mod child;
 pub mod golden;
 pub mod handle;
 pub mod model;
+pub mod signature;
 pub mod status;
 mod supervisor;
 

@@ -1,10 +1,12 @@
 //! A policy file under its name.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+
+use super::signature::{self, ModelKey, SignatureError};
 
 /// Bytes of a model's name at most.
 pub const NAME: usize = 64;
@@ -54,6 +56,14 @@ pub enum ModelError {
         /// Of the checksum file.
         expected: String,
     },
+    /// Nobody who may says that it is genuine.
+    #[error("model {path}: {source}")]
+    Signature {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SignatureError,
+    },
     /// The worker refused it.
     #[error("model {name} was refused: {reason}")]
     Refused {
@@ -86,13 +96,20 @@ pub fn is_name(name: &str) -> bool {
 #[derive(Debug, Clone)]
 pub struct Registry {
     folder: PathBuf,
+    key: Option<ModelKey>,
 }
 
 impl Registry {
     /// The folder at this path; nothing is read yet.
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, key: None }
+    }
+
+    /// The same folder, of which only models are used that this key signed, if it is one.
+    #[must_use]
+    pub fn signed_by(self, key: Option<ModelKey>) -> Self {
+        Self { key, ..self }
     }
 
     /// The names of its models, in order.
@@ -141,19 +158,43 @@ impl Registry {
     }
 
     /// The model of this name, hashed; its hash must be the one in the file beside it (`NAME.gguf.sha256`, as `sha256sum`
-    /// writes it), if there is one.
+    /// writes it), if there is one, and its signature (`NAME.gguf.minisig`) must be by the key, if there is one.
     ///
     /// # Errors
-    /// When the name is none, the file cannot be read, or the hash is another one.
+    /// When the name is none, the file cannot be read, the hash is another one, or the signature is missing or wrong.
     pub fn find(&self, name: &str) -> Result<Model, ModelError> {
         if !is_name(name) {
             return Err(ModelError::Name { name: name.into() });
         }
         let path = self.folder.join(format!("{name}.gguf"));
-        let (bytes, sha256) = digest(&path).map_err(|source| ModelError::File {
+        let failed = |source| ModelError::File {
             path: path.clone(),
             source,
-        })?;
+        };
+        let unsigned = |source| ModelError::Signature {
+            path: path.clone(),
+            source,
+        };
+        let signature = match &self.key {
+            None => None,
+            Some(key) => Some((key, signature::read(&path).map_err(unsigned)?)),
+        };
+        // Hash and signature are of the same bytes, read once.
+        let verifier = signature
+            .as_ref()
+            .map(|(key, signature)| key.verifier(signature));
+        let mut verifier = verifier.transpose().map_err(unsigned)?;
+        let (bytes, sha256) = digest(&path, |part| {
+            if let Some(verifier) = &mut verifier {
+                verifier.update(part);
+            }
+        })
+        .map_err(failed)?;
+        if let Some(mut verifier) = verifier {
+            verifier
+                .finalize()
+                .map_err(|error| unsigned(error.into()))?;
+        }
         if let Some(expected) = self.expected_hash(name)?
             && !expected.eq_ignore_ascii_case(&sha256)
         {
@@ -190,9 +231,21 @@ fn read_if_there(path: PathBuf) -> Result<Option<String>, ModelError> {
     }
 }
 
-fn digest(path: &Path) -> io::Result<(u64, String)> {
+fn digest(path: &Path, mut each: impl FnMut(&[u8])) -> io::Result<(u64, String)> {
     let mut hasher = Sha256::new();
-    let bytes = io::copy(&mut BufReader::new(File::open(path)?), &mut hasher)?;
+    let mut file = BufReader::with_capacity(1 << 18, File::open(path)?);
+    let mut bytes = 0;
+    loop {
+        let part = file.fill_buf()?;
+        let length = part.len();
+        if length == 0 {
+            break;
+        }
+        hasher.update(part);
+        each(part);
+        bytes += length as u64;
+        file.consume(length);
+    }
     let hash = hasher.finalize();
     Ok((
         bytes,

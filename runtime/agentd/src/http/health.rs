@@ -2,12 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use stride_client::api::Readiness;
 
 use super::app::App;
 use super::error::{ApiError, Refusals};
+use crate::exposition::plain;
+
+const OPENMETRICS: &str = "application/openmetrics-text";
 
 /// The process answers. It says nothing about steps: `/readyz` does.
 #[utoipa::path(get, path = "/healthz", tag = "health",
@@ -31,12 +34,14 @@ pub async fn readyz(State(app): State<App>) -> Response {
     (status, Json(readiness)).into_response()
 }
 
-/// What is counted, in the text format of OpenMetrics.
+/// What is counted: in the text format of OpenMetrics for who asks for it (`accept: application/openmetrics-text`), else in that of
+/// Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses(
-    (status = OK, description = "The exposition", body = str, content_type = "application/openmetrics-text"),
+    (status = OK, description = "The exposition",
+        content((str = "text/plain"), (str = "application/openmetrics-text"))),
     Refusals,
 ))]
-pub async fn metrics(State(app): State<App>) -> Result<Response, ApiError> {
+pub async fn metrics(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
     let text = app.metrics.expose().map_err(|error| {
         ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -44,7 +49,16 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, ApiError> {
             error.to_string(),
         )
     })?;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let accepted = headers.get(header::ACCEPT);
+    let accepted = accepted.and_then(|accepted| accepted.to_str().ok());
+    let (kind, text) = if accepted.is_some_and(|kinds| kinds.contains(OPENMETRICS)) {
+        (
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            text,
+        )
+    } else {
+        ("text/plain; version=0.0.4; charset=utf-8", plain(&text))
+    };
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 

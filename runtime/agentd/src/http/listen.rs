@@ -10,7 +10,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-/// A place to listen at: `unix:PATH` or `tcp:ADDRESS:PORT`.
+use super::given::{Given, GivenSocket};
+use super::tls::Tls;
+use crate::config::Config;
+
+/// A place to listen at: `unix:PATH`, `tcp:ADDRESS:PORT`, or `tls:ADDRESS:PORT` for TCP with TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Place {
@@ -18,12 +22,14 @@ pub enum Place {
     Unix(PathBuf),
     /// An address of this machine.
     Tcp(SocketAddr),
+    /// An address of this machine, with TLS.
+    Tls(SocketAddr),
 }
 
 /// A text that names no place to listen at.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no place to listen at: write unix:PATH or tcp:ADDRESS:PORT, for example tcp:127.0.0.1:7080"
+    "`{0}` is no place to listen at: write unix:PATH, tcp:ADDRESS:PORT or tls:ADDRESS:PORT, for example tcp:127.0.0.1:7080"
 )]
 pub struct NoPlace(String);
 
@@ -36,9 +42,12 @@ impl FromStr for Place {
         {
             return Ok(Self::Unix(path.into()));
         }
-        text.strip_prefix("tcp:")
-            .and_then(|address| address.to_socket_addrs().ok()?.next())
+        let address = |text: &str| text.to_socket_addrs().ok()?.next();
+        let plain = text.strip_prefix("tcp:").and_then(address);
+        let secure = text.strip_prefix("tls:").and_then(address);
+        plain
             .map(Self::Tcp)
+            .or(secure.map(Self::Tls))
             .ok_or_else(|| NoPlace(text.into()))
     }
 }
@@ -62,16 +71,25 @@ impl fmt::Display for Place {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Tcp(address) => write!(f, "tcp:{address}"),
+            Self::Tls(address) => write!(f, "tls:{address}"),
         }
     }
 }
 
 /// A socket that takes connections.
 #[derive(Debug)]
-pub enum Listener {
-    /// A Unix socket; its file is removed when the daemon ends in order.
-    Unix(UnixListener, PathBuf),
-    /// TCP.
+pub struct Listener {
+    pub(super) socket: Socket,
+    pub(super) tls: Option<Tls>,
+    place: Place,
+    /// The socket's file is ours, to be removed when the daemon ends in order.
+    ours: bool,
+}
+
+/// Either kind of socket.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Unix(UnixListener),
     Tcp(TcpListener),
 }
 
@@ -99,10 +117,19 @@ pub enum ListenError {
         /// The path.
         path: PathBuf,
     },
+    /// A socket that was handed over and that the settings do not name.
+    #[error(
+        "{what} was handed over (LISTEN_FDS), and `listen` does not name it; add it there or take it out of the socket unit"
+    )]
+    Unnamed {
+        /// What it is.
+        what: String,
+    },
     /// Beyond this machine without protection.
     #[error(
-        "{place} can be reached from other machines, and nothing protects it: listen at a loopback address or a Unix socket, \
-         or say --allow-remote if a tunnel or a proxy guards this address"
+        "{place} can be reached from other machines, and nothing protects it: listen there with TLS and tokens \
+         (tls:ADDRESS:PORT, --tls-certificate, --tls-key, --tokens), at a loopback address or a Unix socket, or say \
+         --allow-remote if a tunnel or a proxy guards this address"
     )]
     Exposed {
         /// Where.
@@ -111,55 +138,116 @@ pub enum ListenError {
 }
 
 impl Listener {
-    /// Listens. A socket file that nobody listens at is left over from a daemon that was killed, and replaced. `mode` are the
-    /// permissions of a socket file.
+    /// Listens at a place: with the socket that whoever started the daemon has opened for it, else with one of its own. `mode` are
+    /// the permissions of its own socket file.
     ///
     /// # Errors
     /// [`ListenError`].
-    pub async fn bind(place: &Place, mode: u32, allow_remote: bool) -> Result<Self, ListenError> {
+    pub async fn open(
+        config: &Config,
+        place: &Place,
+        given: &mut Given,
+        tls: Option<&Tls>,
+    ) -> Result<Self, ListenError> {
+        let mode = config.socket_mode().unwrap_or(0o600);
+        let exposed = config.may_be_exposed(place);
+        let mut listener = match given.take(place) {
+            Some(socket) => {
+                check(place, exposed)?;
+                Self::adopt(socket, place)?
+            }
+            None => Self::bind(place, mode, exposed).await?,
+        };
+        listener.tls = tls.filter(|_| matches!(place, Place::Tls(_))).cloned();
+        Ok(listener)
+    }
+
+    /// Listens. A socket file that nobody listens at is left over from a daemon that was killed, and replaced. `mode` are the
+    /// permissions of a socket file; only when `exposed` may other machines reach the place.
+    ///
+    /// # Errors
+    /// [`ListenError`].
+    pub async fn bind(place: &Place, mode: u32, exposed: bool) -> Result<Self, ListenError> {
+        check(place, exposed)?;
         let failed = |source| ListenError::Bind {
             place: place.clone(),
             source,
         };
-        match place {
-            Place::Tcp(address) => {
-                if !address.ip().is_loopback() && !allow_remote {
-                    let place = place.clone();
-                    return Err(ListenError::Exposed { place });
-                }
-                TcpListener::bind(address)
-                    .await
-                    .map(Self::Tcp)
-                    .map_err(failed)
+        let socket = match place {
+            Place::Tcp(address) | Place::Tls(address) => {
+                Socket::Tcp(TcpListener::bind(address).await.map_err(failed)?)
             }
             Place::Unix(path) => {
                 make_way(path).await?;
                 let listener = UnixListener::bind(path).map_err(failed)?;
                 let permissions = std::fs::Permissions::from_mode(mode);
                 std::fs::set_permissions(path, permissions).map_err(failed)?;
-                Ok(Self::Unix(listener, path.clone()))
+                Socket::Unix(listener)
             }
-        }
+        };
+        Self::at(socket, place, true)
+    }
+
+    fn adopt(socket: GivenSocket, place: &Place) -> Result<Self, ListenError> {
+        let ready = match socket {
+            GivenSocket::Unix(listener) => listener
+                .set_nonblocking(true)
+                .and_then(|()| UnixListener::from_std(listener))
+                .map(Socket::Unix),
+            GivenSocket::Tcp(listener) => listener
+                .set_nonblocking(true)
+                .and_then(|()| TcpListener::from_std(listener))
+                .map(Socket::Tcp),
+        };
+        let socket = ready.map_err(|source| ListenError::Bind {
+            place: place.clone(),
+            source,
+        })?;
+        Self::at(socket, place, false)
+    }
+
+    /// The port may be one that the system chose.
+    fn at(socket: Socket, wanted: &Place, ours: bool) -> Result<Self, ListenError> {
+        let place = match (&socket, wanted) {
+            (Socket::Tcp(listener), Place::Tcp(_)) => listener.local_addr().map(Place::Tcp),
+            (Socket::Tcp(listener), Place::Tls(_)) => listener.local_addr().map(Place::Tls),
+            _ => Ok(wanted.clone()),
+        };
+        let place = place.map_err(|source| ListenError::Bind {
+            place: wanted.clone(),
+            source,
+        })?;
+        Ok(Self {
+            socket,
+            tls: None,
+            place,
+            ours,
+        })
     }
 
     /// Where it listens, with the port that the system chose if none was named.
-    ///
-    /// # Errors
-    /// When the system does not say.
-    pub fn place(&self) -> io::Result<Place> {
-        match self {
-            Self::Unix(_, path) => Ok(Place::Unix(path.clone())),
-            Self::Tcp(listener) => listener.local_addr().map(Place::Tcp),
-        }
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
+        if let (Place::Unix(path), true) = (&self.place, self.ours) {
             // Left over at worst, and then replaced by the next daemon.
             let _ = std::fs::remove_file(path);
         }
+    }
+}
+
+fn check(place: &Place, exposed: bool) -> Result<(), ListenError> {
+    match place {
+        Place::Tcp(address) | Place::Tls(address) if !address.ip().is_loopback() && !exposed => {
+            let place = place.clone();
+            Err(ListenError::Exposed { place })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -186,7 +274,12 @@ mod tests {
 
     #[test]
     fn places_come_back_and_the_rest_is_refused() {
-        for text in ["unix:/run/a.sock", "tcp:127.0.0.1:7080", "tcp:[::1]:80"] {
+        for text in [
+            "unix:/run/a.sock",
+            "tcp:127.0.0.1:7080",
+            "tcp:[::1]:80",
+            "tls:0.0.0.0:1",
+        ] {
             assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
         }
         for text in ["", "unix:", "tcp:", "tcp:127.0.0.1", "/run/a.sock"] {
@@ -221,5 +314,8 @@ mod tests {
         let refused = Listener::bind(&place, 0, false).await;
         assert!(matches!(refused, Err(ListenError::Exposed { .. })));
         assert!(Listener::bind(&place, 0, true).await.is_ok());
+        let place: Place = "tls:0.0.0.0:0".parse().unwrap();
+        let refused = Listener::bind(&place, 0, false).await;
+        assert!(matches!(refused, Err(ListenError::Exposed { .. })));
     }
 }

@@ -10,12 +10,13 @@
 //! | [`error`] | [`ApiError`]: every refusal has a status, a code and a sentence |
 //! | [`guard`] | who may ask, and how often |
 //! | [`router`] | the routes, and the OpenAPI document made from them |
-//! | [`listen`], [`serve`] | sockets, and the connections on them |
+//! | [`listen`], [`given`], [`tls`], [`serve`] | sockets, those that systemd hands over, TLS, and the connections on them |
 
 pub mod agents;
 pub mod app;
 pub mod body;
 pub mod error;
+pub mod given;
 pub mod guard;
 pub mod health;
 pub mod listen;
@@ -26,6 +27,7 @@ pub mod page;
 pub mod router;
 pub mod serve;
 pub mod stream;
+pub mod tls;
 
 pub use app::App;
 pub use error::ApiError;

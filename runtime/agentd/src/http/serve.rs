@@ -9,10 +9,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 
 use super::app::Bounds;
-use super::listen::Listener;
+use super::listen::{Listener, Socket};
+use super::tls::Tls;
 use crate::metrics::Metrics;
 
 /// Bytes of a request's head at most; hyper wants 8192 at least.
@@ -48,14 +50,27 @@ pub async fn serve(
             connection = accept(&listener) => connection,
         };
         match connection {
-            Ok(stream) => {
-                let served = connection_of(stream, router.clone(), bounds);
-                let served = open.watch(served);
-                let metrics = Arc::clone(&metrics);
+            Ok(connection) => {
+                let (router, metrics) = (router.clone(), Arc::clone(&metrics));
+                let (watcher, mut closing) = (open.watcher(), closing.clone());
                 tokio::spawn(async move {
                     metrics.connections.inc();
-                    // A connection that breaks concerns nobody but its client.
-                    let _ = served.await;
+                    let closed = async { drop(closing.wait_for(|closing| *closing).await) };
+                    let stream = tokio::select! {
+                        biased;
+                        stream = connection.ready(bounds) => stream,
+                        () = closed => Err(io::ErrorKind::Interrupted.into()),
+                    };
+                    match stream {
+                        // A connection that breaks concerns nobody but its client.
+                        Ok(stream) => {
+                            let _ = watcher.watch(connection_of(stream, router, bounds)).await;
+                        }
+                        Err(error) => {
+                            metrics.refused("tls");
+                            tracing::debug!(%error, "no TLS came about");
+                        }
+                    }
                     metrics.connections.dec();
                     drop(place);
                 });
@@ -77,16 +92,37 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-async fn accept(listener: &Listener) -> io::Result<Box<dyn Stream>> {
-    Ok(match listener {
-        Listener::Unix(listener, _) => Box::new(listener.accept().await?.0),
-        Listener::Tcp(listener) => {
-            let (stream, _) = listener.accept().await?;
+/// A connection that was taken.
+enum Connection {
+    Open(Box<dyn Stream>),
+    /// Hands are still to be shaken, which takes as long as the client likes.
+    Closed(TcpStream, Tls),
+}
+
+impl Connection {
+    async fn ready(self, bounds: Bounds) -> io::Result<Box<dyn Stream>> {
+        match self {
+            Self::Open(stream) => Ok(stream),
+            Self::Closed(stream, tls) => {
+                Ok(Box::new(tls.accept(stream, bounds.head_deadline).await?))
+            }
+        }
+    }
+}
+
+async fn accept(listener: &Listener) -> io::Result<Connection> {
+    match &listener.socket {
+        Socket::Unix(socket) => Ok(Connection::Open(Box::new(socket.accept().await?.0))),
+        Socket::Tcp(socket) => {
+            let (stream, _) = socket.accept().await?;
             // Answers are small and waited for.
             stream.set_nodelay(true)?;
-            Box::new(stream)
+            Ok(match &listener.tls {
+                Some(tls) => Connection::Closed(stream, tls.clone()),
+                None => Connection::Open(Box::new(stream)),
+            })
         }
-    })
+    }
 }
 
 fn connection_of(
