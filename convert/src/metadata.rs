@@ -179,7 +179,8 @@ fn policy(metadata: &mut Metadata, checkpoint: &Checkpoint) {
             metadata.set(format!("{UTTERANCE_PREFIX}{level}"), tokens);
         }
     }
-    if checkpoint.tokenizer.foreign.is_none() {
+    let foreign = checkpoint.tokenizer.foreign.as_deref();
+    if foreign.is_none_or(|foreign| foreign.speaks_layout) {
         metadata.set(MARKERS_KEY, markers);
     }
     if let Some(card) = checkpoint

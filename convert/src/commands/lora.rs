@@ -65,7 +65,12 @@ impl Lora {
             requests.iter().map(write).collect::<Result<_>>()?
         };
         let mut text = summary(&outputs, &requests, &reports);
-        text += &format!("the adapter changes {} matrices\n", merge.adapter().len());
+        text += &format!("the adapter changes {} matrices", merge.adapter().len());
+        match merge.adapter().rows() {
+            0 => {}
+            rows => text += &format!(" and {rows} rows of tokens"),
+        }
+        text.push('\n');
         Ok(text.into())
     }
 }

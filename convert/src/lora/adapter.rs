@@ -9,6 +9,8 @@ use crate::source::{Provenance, SourceError, WeightEntry, Weights, file};
 
 /// The weights in the adapter's folder.
 pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
+/// What PEFT calls the rows of tokens that it trains. They are the rows themselves, not what is added to the base's.
+const TOKEN_ROWS: &str = "token_adapter.trainable_tokens_delta";
 /// What PEFT puts before the name of a module.
 const PREFIX: &str = "base_model.model.";
 
@@ -21,6 +23,14 @@ pub struct Pair {
     pub up: WeightEntry,
 }
 
+/// Rows that an adapter brings along for some tokens, instead of those of the embedding or the output matrix.
+#[derive(Debug, Clone)]
+struct TokenRows {
+    /// Row of the entry, by row of the matrix.
+    places: HashMap<usize, usize>,
+    entry: WeightEntry,
+}
+
 /// An adapter whose every tensor has its place in the base.
 #[derive(Debug)]
 pub struct Adapter {
@@ -28,6 +38,8 @@ pub struct Adapter {
     pub config: LoraConfig,
     /// The pairs, by the name of the matrix in the base.
     pairs: HashMap<String, Pair>,
+    /// Rows, by the name of the matrix in the base.
+    rows: HashMap<String, TokenRows>,
     weights: Weights,
     /// What was read.
     pub provenance: Vec<Provenance>,
@@ -106,6 +118,39 @@ impl Adapter {
             known.extend([down, up]);
             pairs.insert(tensor.source.clone(), pair);
         }
+        let mut rows = HashMap::new();
+        for (module, tokens) in &parsed.tokens {
+            let name = |module: &str| format!("{PREFIX}{module}.{TOKEN_ROWS}");
+            let of_module = |tensor: &&PlannedTensor| {
+                let source = tensor.source.strip_suffix(".weight");
+                source.is_some_and(|source| source.rsplit('.').next() == Some(module))
+            };
+            let Some(tensor) = base.iter().find(of_module) else {
+                return Err(refuse(&name(module), "has no matrix in this base".into()));
+            };
+            let name = name(tensor.source.trim_end_matches(".weight"));
+            let Some(entry) = weights.get(&name) else {
+                return Err(refuse(&name, "is absent".into()));
+            };
+            let expected = [tokens.len(), tensor.columns];
+            if entry.shape != expected {
+                let problem = format!(
+                    "has the shape {:?}, but its tokens and the base make it {expected:?}",
+                    entry.shape
+                );
+                return Err(refuse(&name, problem));
+            }
+            if let Some(token) = tokens.iter().find(|&&token| token as usize >= tensor.rows) {
+                let problem = format!("holds token {token}, but the base has {}", tensor.rows);
+                return Err(refuse(&name, problem));
+            }
+            let places = tokens.iter().enumerate();
+            let places = places.map(|(place, &token)| (token as usize, place));
+            let entry = entry.clone();
+            known.insert(name);
+            let places = places.collect();
+            rows.insert(tensor.source.clone(), TokenRows { places, entry });
+        }
         if let Some((stray, _)) = weights.iter().find(|(name, _)| !known.contains(*name)) {
             let problem = "has no place in this base, or is of a kind that is not merged here (only lora_A and lora_B \
                            of its matrices are, not those of the embedding)";
@@ -120,6 +165,7 @@ impl Adapter {
         Ok(Self {
             config: parsed,
             pairs,
+            rows,
             provenance: Vec::new(),
             weights,
         })
@@ -129,6 +175,23 @@ impl Adapter {
     #[must_use]
     pub fn pair(&self, name: &str) -> Option<&Pair> {
         self.pairs.get(name)
+    }
+
+    /// Puts in the place of row `row` of the matrix that the base calls `name`, which `weights` holds from `start` on, what the
+    /// adapter has instead, if anything.
+    pub fn replace(&self, name: &str, row: usize, weights: &mut Vec<f32>, start: usize) {
+        if let Some(rows) = self.rows.get(name)
+            && let Some(&place) = rows.places.get(&row)
+        {
+            weights.truncate(start);
+            self.row(&rows.entry, place, weights);
+        }
+    }
+
+    /// Rows that stand in the place of the base's.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows.values().map(|rows| rows.places.len()).sum()
     }
 
     /// Matrices that something is added to.

@@ -38,19 +38,24 @@ const WITHOUT_EFFECT: [&str; 16] = [
 /// the base first, so their adapters do not fit the base that everybody has.
 const HARMLESS_BEGINNINGS: [&str; 3] = ["gaussian", "orthogonal", "eva"];
 
+/// Tokens with rows of their own at most.
+const MOST_TOKENS: usize = 1 << 16;
+
 /// What an adapter adds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LoraConfig {
     /// Rank of every pair of matrices.
     pub rank: usize,
     /// What the product of a pair is multiplied by.
     pub scale: f32,
+    /// Tokens whose rows the adapter brings along, by module: `embed_tokens`, `lm_head`.
+    pub tokens: Vec<(String, Vec<u32>)>,
 }
 
 impl LoraConfig {
     /// `adapter.lora.alpha`: llama.cpp divides it by the rank.
     #[must_use]
-    pub fn alpha(self) -> f32 {
+    pub fn alpha(&self) -> f32 {
         self.scale * self.rank as f32
     }
 
@@ -85,6 +90,7 @@ impl LoraConfig {
         Ok(Self {
             rank,
             scale: (alpha / divisor) as f32,
+            tokens: fields.tokens()?,
         })
     }
 }
@@ -115,7 +121,7 @@ impl Fields<'_> {
         }
         for (field, value) in self.fields {
             let good = match field.as_str() {
-                "peft_type" | "r" | "lora_alpha" => true,
+                "peft_type" | "r" | "lora_alpha" | "trainable_token_indices" => true,
                 "task_type" => value.is_null() || value == "CAUSAL_LM",
                 "use_rslora" => value.is_null() || value.is_boolean(),
                 "bias" => value.is_null() || value == "none",
@@ -134,6 +140,32 @@ impl Fields<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Fields<'_> {
+    /// `trainable_token_indices`: a list for the embedding, or lists by module.
+    fn tokens(&self) -> Result<Vec<(String, Vec<u32>)>, SourceError> {
+        const FIELD: &str = "trainable_token_indices";
+        let refuse = || {
+            let problem = format!("must be lists of at most {MOST_TOKENS} ids of tokens");
+            self.refuse(FIELD, problem)
+        };
+        let ids = |value: &Value| {
+            let ids = value.as_array().filter(|ids| ids.len() <= MOST_TOKENS);
+            let id = |id: &Value| id.as_u64().and_then(|id| u32::try_from(id).ok());
+            ids.and_then(|ids| ids.iter().map(id).collect())
+                .ok_or_else(refuse)
+        };
+        match self.get(FIELD) {
+            value if is_unset(value) => Ok(Vec::new()),
+            list @ Value::Array(_) => Ok(vec![("embed_tokens".to_owned(), ids(list)?)]),
+            Value::Object(lists) => lists
+                .iter()
+                .map(|(module, list)| Ok((module.clone(), ids(list)?)))
+                .collect(),
+            _ => Err(refuse()),
+        }
     }
 }
 
@@ -183,6 +215,21 @@ mod tests {
     }
 
     #[test]
+    fn tokens_with_rows_are_listed_by_module() {
+        let tokens = |value: Value| {
+            let found = parse(|config| config["trainable_token_indices"] = value);
+            found.unwrap().tokens
+        };
+        assert_eq!(tokens(Value::Null), []);
+        let embedding = ("embed_tokens".to_owned(), vec![7, 9]);
+        assert_eq!(tokens(json!([7, 9])), std::slice::from_ref(&embedding));
+        assert_eq!(
+            tokens(json!({ "embed_tokens": [7, 9], "lm_head": [3] })),
+            [embedding, ("lm_head".to_owned(), vec![3])]
+        );
+    }
+
+    #[test]
     fn what_makes_another_sum_is_refused_by_name() {
         for (field, value) in [
             ("peft_type", json!("IA3")),
@@ -195,7 +242,9 @@ mod tests {
             ("rank_pattern", json!({ "q_proj": 4 })),
             ("alpha_pattern", json!({ "q_proj": 4 })),
             ("layer_replication", json!([[0, 2], [1, 3]])),
-            ("trainable_token_indices", json!([1])),
+            ("trainable_token_indices", json!("all")),
+            ("trainable_token_indices", json!([-1])),
+            ("trainable_token_indices", json!({ "embed_tokens": [0.5] })),
             ("init_lora_weights", json!("pissa")),
             ("task_type", json!("SEQ_CLS")),
             ("an_option_of_next_year", json!(1)),

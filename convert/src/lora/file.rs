@@ -20,7 +20,7 @@ use crate::stream::{self, Output, Progress, TensorSource};
 ///
 /// # Errors
 ///
-/// When a weight is not finite or does not fit the type, the output exists and may not be replaced, or writing fails.
+/// When the adapter brings rows of tokens along, a weight is not finite or does not fit the type, the output exists and may not be replaced, or writing fails.
 pub fn write_adapter(
     merge: &Merge,
     output: &Path,
@@ -28,6 +28,14 @@ pub fn write_adapter(
     replace: bool,
     observe: impl FnMut(Progress<'_>),
 ) -> Result<Report, Error> {
+    if merge.adapter().rows() > 0 {
+        return Err(Error::Model {
+            path: output.to_owned(),
+            problem: "the adapter brings rows of the embedding along (trainable_token_indices), which an adapter of llama.cpp \
+                      cannot hold; merge it (--merge)"
+                .into(),
+        });
+    }
     let mut halves = Vec::new();
     for tensor in tensors_of(merge.base())? {
         let Some(pair) = merge.adapter().pair(&tensor.source) else {

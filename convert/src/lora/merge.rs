@@ -85,8 +85,9 @@ impl TensorSource for Merged<'_> {
         let start = weights.len();
         self.base.read(tensor, row, weights)?;
         let planned = &self.base.planned[tensor];
+        let row = self.base.row(planned, row);
+        self.adapter.replace(&planned.source, row, weights, start);
         if let Some(pair) = self.adapter.pair(&planned.source) {
-            let row = self.base.row(planned, row);
             self.adapter.add(pair, row, &mut weights[start..]);
         }
         Ok(())

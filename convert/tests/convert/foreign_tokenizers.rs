@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 use stride_convert::gguf::{Array, GgufFile, Metadata, Value as Entry};
 use stride_convert::quantize::Recipe;
+use stride_convert::source::Checkpoint;
+use stride_firmware_config::frame::Marker;
 
-use crate::support::{Folder, assert_says};
+use crate::support::{Folder, assert_says, run};
 
 const LLAMA_3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
@@ -350,4 +352,64 @@ fn a_byte_may_have_no_token() {
     });
     let metadata = metadata(&lacking);
     assert_eq!(metadata.text("tokenizer.ggml.pre"), Some("gpt-2"));
+}
+
+/// The vocabulary of a policy on a pretrained network: other splitting, other special tokens, the markers behind them all.
+fn pretrained_policy(markers: &[Marker]) -> Folder {
+    let folder = folder(|tokenizer| {
+        tokenizer["pre_tokenizer"] = json!({ "type": "Sequence", "pretokenizers": [
+            { "type": "Digits", "individual_digits": true },
+            { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
+        ]});
+        let vocabulary = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+        for (id, marker) in Marker::ALL.into_iter().enumerate() {
+            vocabulary.remove(marker.token()).unwrap();
+            vocabulary.insert(format!("reserved{id}"), json!(id));
+        }
+        let next = vocabulary.len() + 1;
+        let list = tokenizer["added_tokens"].as_array_mut().unwrap();
+        let markers = markers.iter().enumerate();
+        list.extend(markers.map(|(at, marker)| added(next + at, marker.token(), true)));
+    });
+    std::fs::write(folder.file("stride.json"), r#"{ "layout_version": 1 }"#).unwrap();
+    folder
+}
+
+#[test]
+fn a_policy_on_a_pretrained_network_keeps_its_splitting_and_names_its_markers() {
+    let folder = pretrained_policy(&Marker::ALL);
+    let ids = |metadata: &Metadata| -> Vec<usize> {
+        let tokens = metadata.texts("tokenizer.ggml.tokens").unwrap();
+        let place = |marker: &Marker| tokens.iter().position(|token| token == marker.token());
+        Marker::ALL.iter().map(|m| place(m).unwrap()).collect()
+    };
+    let check = |metadata: &Metadata| {
+        assert_eq!(metadata.text("tokenizer.ggml.pre"), Some("smollm"));
+        assert_eq!(metadata.unsigned("stride.layout.version"), Some(1));
+        let markers = metadata.texts("stride.markers").unwrap();
+        assert_eq!(markers, Marker::ALL.map(Marker::token));
+        let kinds = kinds(metadata);
+        assert!(ids(metadata).iter().all(|&id| kinds[id] == 3));
+    };
+    let made = metadata(&folder);
+    check(&made);
+    assert!(ids(&made)[0] > 200);
+    // Back and forth it stays one.
+    let turned = folder.file("turned");
+    let (code, _, stderr) = run(&[
+        "dequantize",
+        &folder.argument("out.gguf"),
+        "-o",
+        &folder.argument("turned"),
+    ]);
+    assert_eq!(code, 0, "{stderr}");
+    let again = Checkpoint::open(&turned).unwrap();
+    let foreign = again.tokenizer.foreign.as_deref().unwrap();
+    assert!(foreign.speaks_layout && again.policy.is_some());
+}
+
+#[test]
+fn a_policy_without_one_of_the_markers_is_refused_by_that_name() {
+    let text = pretrained_policy(&Marker::ALL[..11]).refusal(Recipe::F32);
+    assert_says(&text, &["tokenizer.json", "<|update|>", "no special token"]);
 }

@@ -207,6 +207,49 @@ fn an_adapter_file_has_the_names_and_rows_that_llama_cpp_reads() {
     assert_eq!(weights(&file, "blk.1.ffn_down.weight.lora_b"), made[3].2);
 }
 
+const EMBEDDING: &str = "base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta";
+
+#[test]
+fn rows_of_tokens_stand_in_the_place_of_the_bases() {
+    let folder = Folder::new();
+    let base = folder.exported(Recipe::F32);
+    let base = weights(&GgufFile::parse(&base).unwrap(), "token_embd.weight");
+    let mut made = tensors();
+    let rows = numbers(3 * 64, 9);
+    made.push((EMBEDDING.to_owned(), vec![3, 64], rows.clone()));
+    let adapter = write(&folder, &made, |config| {
+        config["trainable_token_indices"] = json!([7, 2, 100]);
+    });
+    let (code, stdout, stderr) = lora(&folder, &adapter, &["--merge", "--type", "f32"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_says(&stdout, &["2 matrices and 3 rows of tokens"]);
+    let merged = std::fs::read(folder.file("lora.gguf")).unwrap();
+    let merged = weights(&GgufFile::parse(&merged).unwrap(), "token_embd.weight");
+    let mut expected = base;
+    for (row, token) in [7, 2, 100].into_iter().enumerate() {
+        expected[token * 64..(token + 1) * 64].copy_from_slice(&rows[row * 64..(row + 1) * 64]);
+    }
+    assert_eq!(merged, expected);
+
+    std::fs::remove_file(folder.file("lora.gguf")).unwrap();
+    let (code, _, stderr) = lora(&folder, &adapter, &["--adapter"]);
+    assert_eq!(code, 1);
+    assert_says(&stderr, &["trainable_token_indices", "--merge"]);
+    for (tokens, said) in [
+        (json!([7, 2]), "[2, 64]"),
+        (json!([7, 2, 100_000]), "token 100000"),
+        (json!({ "lm_head": [7, 2, 100] }), "lm_head"),
+        (json!([]), "has no place in this base"),
+    ] {
+        let adapter = write(&folder, &made, |config| {
+            config["trainable_token_indices"] = tokens.clone();
+        });
+        let (code, _, stderr) = lora(&folder, &adapter, &["--merge"]);
+        assert_eq!(code, 1, "{tokens}");
+        assert_says(&stderr, &[said]);
+    }
+}
+
 #[test]
 fn hostile_adapters_are_refused_by_name() {
     let folder = Folder::new();

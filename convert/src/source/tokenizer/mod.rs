@@ -43,8 +43,9 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads `bytes`, the content of `path` (which is only named in errors): one of a policy where `policy` is set or the
-    /// first marker is among the special tokens, else a foreign one with what `settings` says of it.
+    /// Reads `bytes`, the content of `path` (which is only named in errors): one of our own where the markers come first, or
+    /// where `policy` is set and there are none; else a foreign one with what `settings` says of it. The markers of a policy on
+    /// a pretrained network stand behind that network's own tokens.
     ///
     /// # Errors
     ///
@@ -56,10 +57,10 @@ impl Tokenizer {
         policy: bool,
         settings: impl FnOnce() -> Result<Settings, SourceError>,
     ) -> Result<Self, SourceError> {
-        if policy || names_markers(path, bytes)? {
-            Self::parse(path, bytes)
-        } else {
-            foreign::read(path, bytes, settings()?, config)
+        match first_marker(path, bytes)? {
+            Some(0) => Self::parse(path, bytes),
+            None if policy => Self::parse(path, bytes),
+            _ => foreign::read(path, bytes, settings()?, config),
         }
     }
 
@@ -84,8 +85,8 @@ impl Tokenizer {
     }
 }
 
-/// True where the first marker of the prompt layout is a special token.
-fn names_markers(path: &Path, bytes: &[u8]) -> Result<bool, SourceError> {
+/// The id of the first marker of the prompt layout, where it is a special token.
+fn first_marker(path: &Path, bytes: &[u8]) -> Result<Option<u32>, SourceError> {
     #[derive(serde::Deserialize)]
     struct Added {
         #[serde(default)]
@@ -97,7 +98,11 @@ fn names_markers(path: &Path, bytes: &[u8]) -> Result<bool, SourceError> {
     })?;
     let marker = Marker::Begin.token();
     let first = |token: &RawAdded| token.special && token.content == marker;
-    Ok(added.added_tokens.iter().any(first))
+    Ok(added
+        .added_tokens
+        .iter()
+        .find(|token| first(token))
+        .map(|token| token.id))
 }
 
 /// The letter by which byte-level BPE writes a byte (GPT-2's `bytes_to_unicode`): printable Latin-1 stands for itself,

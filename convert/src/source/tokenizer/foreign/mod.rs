@@ -29,12 +29,14 @@ mod words;
 
 use std::path::Path;
 
+use stride_firmware_config::frame::Marker;
+
 pub use rules::Rules;
 pub use settings::{ChatTemplate, Settings};
 pub use vocabulary::TokenKind;
 
 use super::Tokenizer;
-use crate::source::{ModelConfig, SourceError};
+use crate::source::{ModelConfig, SourceError, TokenizerProblem};
 
 /// What a GGUF says about a tokenizer beside tokens and merges.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +65,8 @@ pub struct Foreign {
     pub templates: Vec<ChatTemplate>,
     /// What the rules do not hold and the reader should know.
     pub warnings: Vec<String>,
+    /// The markers of the prompt layout are among its special tokens: the vocabulary of a policy on a pretrained network.
+    pub speaks_layout: bool,
 }
 
 /// Tokens that end a turn; llama.cpp looks for the same texts.
@@ -97,6 +101,7 @@ pub(super) fn read(
     let ends = reference.ends().map_err(refuse)?;
     let agreed = check::agree(&reference, vocabulary, candidates).map_err(refuse)?;
     let vocabulary = agreed.vocabulary;
+    let speaks_layout = markers(&vocabulary).map_err(refuse)?;
     let id = |token: &Option<String>| token.as_deref().and_then(|text| vocabulary.id(text));
     let known = |id: Option<u32>| id.filter(|&id| (id as usize) < vocabulary.tokens.len());
     let bos = ends.bos.or(id(&settings.bos)).or(known(config.bos));
@@ -116,6 +121,7 @@ pub(super) fn read(
             add_eos: ends.eos.is_some(),
             templates: settings.templates,
             warnings: agreed.warnings,
+            speaks_layout,
             rules: agreed.rules,
             kinds: vocabulary.kinds,
             scores: vocabulary.scores,
@@ -123,4 +129,23 @@ pub(super) fn read(
         tokens: vocabulary.tokens,
         merges: vocabulary.merges,
     })
+}
+
+/// Whether the markers are special tokens of the vocabulary: all of them, or none.
+fn markers(vocabulary: &vocabulary::Vocabulary) -> Result<bool, TokenizerProblem> {
+    let control = |marker: &Marker| {
+        let id = vocabulary.id(marker.token());
+        id.is_some_and(|id| vocabulary.kinds[id as usize] == TokenKind::Control)
+    };
+    // One of them may be a token of somebody else's.
+    if !control(&Marker::Begin) {
+        return Ok(false);
+    }
+    match Marker::ALL.iter().find(|marker| !control(marker)) {
+        None => Ok(true),
+        Some(marker) => Err(TokenizerProblem::Token {
+            token: marker.token().to_owned(),
+            problem: "is no special token, but other markers of the prompt layout are; add them all",
+        }),
+    }
 }
