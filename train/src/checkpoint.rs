@@ -4,17 +4,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 use stride_firmware_config::capacity;
 use stride_firmware_config::frame::{LAYOUT_VERSION, Marker};
 
-use crate::bc::state::{RunRecord, floats};
+use crate::bc::state::RunRecord;
 use crate::error::{Result, TrainError};
 use crate::files::{create_folder, write_atomically};
 use crate::model::network::Network;
 use crate::model::parameters::ParameterLayout;
 use crate::model::shape::HfConfig;
+use crate::tensors;
 use crate::tokens::FrameTokenizer;
 
 /// A network with its weights and its vocabulary.
@@ -46,7 +46,8 @@ impl Checkpoint {
         let shape = config.shape();
         shape.validate()?;
         let tokenizer = FrameTokenizer::from_file(&folder.join("tokenizer.json"))?;
-        if tokenizer.vocab_size() != config.vocab_size {
+        // A pretrained network may have rows that no token uses.
+        if tokenizer.vocab_size() > config.vocab_size {
             return Err(TrainError::checkpoint(
                 folder,
                 format!(
@@ -57,7 +58,7 @@ impl Checkpoint {
             ));
         }
         let layout = ParameterLayout::new(&shape, config.vocab_size);
-        let weights = read_weights(&folder.join("model.safetensors"), &layout)?;
+        let weights = tensors::read(folder, &layout, &layout)?;
         Ok(Self {
             network: Network::new(layout),
             weights,
@@ -96,7 +97,7 @@ pub fn write_network(
     create_folder(folder)?;
     let config = HfConfig::new(layout.shape(), layout.vocab_size(), ends.0, ends.1);
     write_json(&folder.join("config.json"), &json!(config))?;
-    write_weights(&folder.join("model.safetensors"), layout, weights)
+    tensors::write(&folder.join(tensors::WHOLE), layout, weights)
 }
 
 /// What the trainer says about a policy.
@@ -120,60 +121,11 @@ fn stride_json(record: &RunRecord) -> Value {
     })
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
     serde_json::from_slice(&bytes).map_err(|error| TrainError::checkpoint(path, error))
 }
 
-fn write_json(path: &Path, value: &Value) -> Result<()> {
+pub(crate) fn write_json(path: &Path, value: &Value) -> Result<()> {
     write_atomically(path, format!("{value:#}\n").as_bytes())
-}
-
-fn write_weights(path: &Path, layout: &ParameterLayout, weights: &[f32]) -> Result<()> {
-    let refuse = |error: safetensors::SafeTensorError| TrainError::checkpoint(path, error);
-    let parts: Vec<(&str, &[usize], Vec<u8>)> = layout
-        .tensors()
-        .iter()
-        .map(|tensor| {
-            let bytes = weights[tensor.range.clone()]
-                .iter()
-                .flat_map(|w| w.to_le_bytes())
-                .collect();
-            (tensor.name.as_str(), tensor.shape.as_slice(), bytes)
-        })
-        .collect();
-    let mut views = Vec::with_capacity(parts.len());
-    for (name, shape, bytes) in &parts {
-        let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes).map_err(refuse)?;
-        views.push((*name, view));
-    }
-    let metadata = [("format".to_owned(), "pt".to_owned())].into();
-    let file = safetensors::serialize(views, Some(metadata)).map_err(refuse)?;
-    write_atomically(path, &file)
-}
-
-fn read_weights(path: &Path, layout: &ParameterLayout) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
-    let file =
-        SafeTensors::deserialize(&bytes).map_err(|error| TrainError::checkpoint(path, error))?;
-    let mut weights = vec![0.0; layout.total()];
-    for spec in layout.tensors() {
-        let tensor = file
-            .tensor(&spec.name)
-            .map_err(|error| TrainError::checkpoint(path, format!("{}: {error}", spec.name)))?;
-        if tensor.shape() != spec.shape || tensor.dtype() != Dtype::F32 {
-            return Err(TrainError::checkpoint(
-                path,
-                format!(
-                    "{} is {:?} {:?}, the configuration asks for F32 {:?}",
-                    spec.name,
-                    tensor.dtype(),
-                    tensor.shape(),
-                    spec.shape
-                ),
-            ));
-        }
-        weights[spec.range.clone()].copy_from_slice(&floats(tensor.data()));
-    }
-    Ok(weights)
 }

@@ -37,8 +37,8 @@ impl Console {
     fn start(&mut self, start: &Start) {
         println!("{}", start.config.to_toml());
         println!(
-            "network     {} weights, vocabulary of {} tokens",
-            start.parameters, start.vocab_size
+            "network     {} weights, of which {} are trained; vocabulary of {} tokens",
+            start.parameters, start.trained, start.vocab_size
         );
         println!(
             "training    {} samples, {} tokens a pass ({} samples too long); held out {} samples",

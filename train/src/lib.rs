@@ -16,16 +16,20 @@
 //! | [`kernels`] | the arithmetic below it |
 //! | [`optimizer`] | AdamW and the learning-rate schedule |
 //! | [`bc`] | behaviour cloning |
+//! | [`backbone`] | pretrained networks to start from |
+//! | [`lora`] | adapters beside frozen weights |
 //! | [`mod@bench`] | how fast that is, alone and beside PyTorch |
 //! | [`report`] | a run as one page |
 //! | [`tensorboard`] | a run as an event file |
 //! | [`inspect`] | transitions as a person reads them |
 //! | [`rl`] | step-level offline reinforcement learning |
+//! | [`tensors`] | weights in safetensors files |
 //! | [`checkpoint`] | checkpoint folders in Hugging Face form |
 //! | [`policy`] | a checkpoint behind the agent's `Policy` trait |
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod augment;
+pub mod backbone;
 pub mod bc;
 pub mod bench;
 pub mod checkpoint;
@@ -38,6 +42,7 @@ pub mod expert;
 pub mod files;
 pub mod inspect;
 pub mod kernels;
+pub mod lora;
 pub mod model;
 pub mod optimizer;
 pub mod parallel;
@@ -49,6 +54,7 @@ pub mod rl;
 pub mod scienceworld;
 pub mod success;
 pub mod tensorboard;
+pub mod tensors;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokenizer;

@@ -17,6 +17,8 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use console::Console;
 use stride_agent::transition::Transition;
+use stride_train::backbone;
+use stride_train::bc::begin;
 use stride_train::bc::config::BcConfig;
 use stride_train::bc::run::{self, Ending, PlayGames, RunHooks, RunOptions};
 use stride_train::data;
@@ -156,6 +158,12 @@ struct BcArgs {
     /// Start from the weights and vocabulary of this checkpoint folder; the network's sizes are the checkpoint's.
     #[arg(long)]
     init: Option<PathBuf>,
+    /// Start from this pretrained network: a Hugging Face folder of the Llama family, or a GGUF (stride-convert turns it into one).
+    ///
+    /// The markers join its vocabulary as special tokens. With a [lora] table in the settings only adapters and the markers' rows are
+    /// trained.
+    #[arg(long, value_name = "FOLDER|GGUF", conflicts_with_all = ["init", "tokenizer"])]
+    backbone: Option<PathBuf>,
     /// Override run.steps.
     #[arg(long)]
     steps: Option<u64>,
@@ -195,6 +203,9 @@ struct ExportArgs {
     /// Export the last weights instead of those with the best held-out exact match.
     #[arg(long)]
     last: bool,
+    /// Write the adapters alone, in PEFT's form, for a run that trained some; their base is the folder `base` of the run.
+    #[arg(long)]
+    adapter: bool,
 }
 
 #[derive(Debug, Args)]
@@ -313,8 +324,16 @@ fn run_options(args: BcArgs) -> anyhow::Result<RunOptions> {
         None => BcConfig::default(),
     };
     if let Some(folder) = &args.init {
-        config.model = run::checkpoint_shape(folder)?;
+        config.model = begin::checkpoint_shape(folder)?;
     }
+    let backbone = match &args.backbone {
+        Some(given) => {
+            let folder = backbone::convert::folder(given, &args.out.join("backbone"))?;
+            config.model = backbone::shape(&folder, config.model.max_positions)?;
+            Some(folder)
+        }
+        None => None,
+    };
     let settings = &mut config.run;
     settings.steps = args.steps.unwrap_or(settings.steps);
     settings.batch_tokens = args.batch_tokens.unwrap_or(settings.batch_tokens);
@@ -331,12 +350,18 @@ fn run_options(args: BcArgs) -> anyhow::Result<RunOptions> {
         resume: args.resume,
         tokenizer: args.tokenizer,
         init: args.init,
+        backbone,
         rl: None,
     })
 }
 
 fn export(args: &ExportArgs) -> anyhow::Result<ExitCode> {
-    let record = run::export(&args.run, args.last, &args.out)?;
+    let export = if args.adapter {
+        begin::export_adapter
+    } else {
+        begin::export
+    };
+    let record = export(&args.run, args.last, &args.out)?;
     println!(
         "step {} in {} (held-out score {})",
         record.step,

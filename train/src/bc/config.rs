@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainError};
+use crate::lora::config::LoraConfig;
 use crate::model::packed::LossWeights;
 use crate::model::shape::ModelShape;
 use crate::optimizer::OptimizerConfig;
@@ -25,6 +26,9 @@ pub struct BcConfig {
     pub loss: LossConfig,
     /// The optimizer and its schedule.
     pub optimizer: OptimizerConfig,
+    /// Adapters beside frozen weights; without, the whole network is trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraConfig>,
 }
 
 /// How long, how much at once, how often to look.
@@ -41,6 +45,9 @@ pub struct RunConfig {
     /// accumulated in a fixed order. Bounds the memory; the result does not depend on the number of threads.
     /// Default 1024.
     pub micro_tokens: usize,
+    /// Keep of every block's activations only its input and compute the rest again for the gradient (gradient checkpointing): the same
+    /// numbers for less memory and one more forward pass. Default false.
+    pub recompute: bool,
     /// Threads; 0 takes one per core. Default 0.
     pub threads: usize,
     /// Steps between lines of the metrics. Default 20.
@@ -76,6 +83,7 @@ impl Default for RunConfig {
             steps: 4000,
             batch_tokens: 8192,
             micro_tokens: 1024,
+            recompute: false,
             threads: 0,
             log_every: 20,
             eval_every: 500,
@@ -202,6 +210,9 @@ impl BcConfig {
     /// Names the first setting that is out of range.
     pub fn validate(&self) -> Result<()> {
         self.model.validate()?;
+        if let Some(lora) = &self.lora {
+            lora.validate()?;
+        }
         let positive = |field, value: u64| {
             if value == 0 {
                 return Err(TrainError::Config {

@@ -9,8 +9,10 @@
 //! | [`state`] | what a run needs to go on exactly where it stopped |
 //! | [`metrics`] | what a run reports, as JSON Lines |
 //! | [`scalars`] | the same as named numbers |
+//! | [`begin`] | what a run begins with, and its export |
 //! | [`run`] | the loop |
 
+pub mod begin;
 pub mod config;
 pub mod evaluate;
 pub mod gradient;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use stride_agent::policy::Policy;
 
+use super::begin::{Beginning, begin};
 use super::config::{BcConfig, BestBy};
 use super::evaluate::{Evaluation, evaluate};
 use super::gradient::{GradientPool, LossSums, pieces};
@@ -14,19 +15,15 @@ use super::metrics::{Metrics, MetricsFile, SuccessReport};
 use super::samples::{Demonstrations, SampleStream, held_out_samples};
 use super::scalars::scalars;
 use super::state::{self, RunRecord};
-use crate::checkpoint::Checkpoint;
 use crate::error::{Result, TrainError};
 use crate::files::{create_folder, write_atomically};
 use crate::model::network::Network;
-use crate::model::parameters::ParameterLayout;
-use crate::model::shape::ModelShape;
 use crate::optimizer::OptimizerState;
 use crate::parallel;
 use crate::policy::CandlePolicy;
 use crate::report;
 use crate::rl::config::RlSettings;
 use crate::tensorboard::EventFile;
-use crate::tokenizer;
 use crate::tokens::{FrameTokenizer, Sample};
 
 /// The vocabulary in the run's folder.
@@ -49,6 +46,8 @@ pub struct RunOptions {
     pub tokenizer: Option<PathBuf>,
     /// A checkpoint folder whose weights and vocabulary a fresh run starts from.
     pub init: Option<PathBuf>,
+    /// A pretrained network's folder that a fresh run starts from.
+    pub backbone: Option<PathBuf>,
     /// How the samples were weighed, for the record.
     pub rl: Option<RlSettings>,
 }
@@ -98,6 +97,8 @@ pub struct Start {
     pub threads: usize,
     /// Weights of the network.
     pub parameters: usize,
+    /// Weights that are trained: all, or those of the adapters.
+    pub trained: usize,
     /// Tokens of the vocabulary.
     pub vocab_size: usize,
     /// Training samples.
@@ -146,18 +147,12 @@ pub fn run_on(
     let config = &options.config;
     config.validate()?;
     create_folder(&options.out)?;
-    let (tokenizer, state, mut record) = begin(options, demonstrations)?;
-    let layout = ParameterLayout::new(&config.model, record.vocab_size);
-    if layout.total() != state.weights.len() {
-        return Err(TrainError::checkpoint(
-            &options.out,
-            format!(
-                "it holds {} weights, the settings make {}",
-                state.weights.len(),
-                layout.total()
-            ),
-        ));
-    }
+    let Beginning {
+        tokenizer,
+        network,
+        state,
+        mut record,
+    } = begin(options, demonstrations)?;
     record.config = config.clone();
     record.rl.clone_from(&options.rl);
     write_atomically(&options.out.join(CONFIG), config.to_toml().as_bytes())?;
@@ -183,7 +178,8 @@ pub fn run_on(
     (hooks.report)(&Event::Started(&Start {
         config: config.clone(),
         threads,
-        parameters: layout.total(),
+        parameters: network.layout().total(),
+        trained: network.trained(),
         vocab_size: record.vocab_size,
         samples: stream.len(),
         tokens: stream.tokens(),
@@ -193,7 +189,6 @@ pub fn run_on(
     }));
     let metrics = MetricsFile::open(&options.out, record.step)?;
     let events = EventFile::open(&options.out, record.step)?;
-    let network = Network::new(layout);
     Run {
         options,
         threads,
@@ -206,55 +201,6 @@ pub fn run_on(
         events,
     }
     .go(&mut stream, hooks)
-}
-
-/// The vocabulary and the state to start with: those of the last checkpoint, of another checkpoint, or fresh ones.
-fn begin(
-    options: &RunOptions,
-    demonstrations: &Demonstrations,
-) -> Result<(Arc<FrameTokenizer>, OptimizerState, RunRecord)> {
-    let config = &options.config;
-    let last = options.out.join(state::LAST);
-    let vocabulary = options.out.join(TOKENIZER);
-    if options.resume && last.exists() {
-        let (record, state) = state::load(&last)?;
-        let digests = |files: &[crate::data::DataFile]| -> Vec<String> {
-            files.iter().map(|file| file.sha256.clone()).collect()
-        };
-        if digests(&record.data) != digests(&demonstrations.files) {
-            return Err(TrainError::checkpoint(
-                &last,
-                "it was trained on other data files; start a new run with --init instead",
-            ));
-        }
-        let tokenizer = FrameTokenizer::from_file(&vocabulary)?;
-        return Ok((Arc::new(tokenizer), state, record));
-    }
-    if !options.resume && last.exists() {
-        return Err(TrainError::checkpoint(
-            &last,
-            "the folder already holds a run; resume it or choose another folder",
-        ));
-    }
-    let (tokenizer, weights) = match (&options.init, &options.tokenizer) {
-        (Some(folder), _) => {
-            let checkpoint = Checkpoint::load(folder)?;
-            (checkpoint.tokenizer, Some(checkpoint.weights))
-        }
-        (None, Some(path)) => (FrameTokenizer::from_file(path)?, None),
-        (None, None) => {
-            let trained = tokenizer::train(&demonstrations.training, config.tokenizer.vocab_size)?;
-            (FrameTokenizer::new(trained)?, None)
-        }
-    };
-    write_atomically(&vocabulary, tokenizer.to_json()?.as_bytes())?;
-    let vocab_size = tokenizer.vocab_size();
-    let weights = weights.unwrap_or_else(|| {
-        ParameterLayout::new(&config.model, vocab_size).initialize(config.run.seed)
-    });
-    let state = OptimizerState::new(weights, &config.optimizer);
-    let record = RunRecord::new(config.clone(), vocab_size, demonstrations.files.clone());
-    Ok((Arc::new(tokenizer), state, record))
 }
 
 struct Run<'a> {
@@ -289,7 +235,7 @@ impl Window {
 impl Run<'_> {
     fn go(mut self, stream: &mut SampleStream<'_>, hooks: &mut RunHooks<'_>) -> Result<Ending> {
         let config = self.options.config.clone();
-        let decayed = self.network.layout().decayed();
+        let decayed = self.network.decayed();
         let mut gradients = GradientPool::new(self.threads);
         if self.record.step == 0 && config.run.best_by == BestBy::Success {
             self.play(hooks)?;
@@ -302,6 +248,7 @@ impl Run<'_> {
                 &config.loss.weights(self.record.step),
             );
             let leaves = self.network.weights(&self.state.weights)?;
+            let leaves = leaves.in_training(config.run.seed, self.record.step);
             let (gradient, sums) = gradients.gradient(&self.network, &leaves, &batch)?;
             let loss = sums.loss();
             if !loss.is_finite() {
@@ -411,11 +358,8 @@ impl Run<'_> {
         let Some(play) = &mut hooks.play else {
             return Ok(());
         };
-        let mut policy = CandlePolicy::new(
-            Arc::clone(self.tokenizer),
-            self.network.clone(),
-            self.state.best_guess().to_vec(),
-        );
+        let (network, weights) = self.network.merged(self.state.best_guess())?;
+        let mut policy = CandlePolicy::new(Arc::clone(self.tokenizer), network, weights);
         let report = play(&mut policy);
         let best = self.options.config.run.best_by == BestBy::Success
             && self.keep_if_best(Some(report.score))?;
@@ -441,39 +385,4 @@ impl Run<'_> {
         });
         Ok(())
     }
-}
-
-/// Sizes of the network in a checkpoint folder.
-///
-/// # Errors
-/// When the folder does not hold a checkpoint.
-pub fn checkpoint_shape(folder: &Path) -> Result<ModelShape> {
-    Ok(Checkpoint::load(folder)?.network.layout().shape().clone())
-}
-
-/// Turns a run's weights into a checkpoint folder: those with the best held-out score, or the last ones.
-///
-/// # Errors
-/// When the run's folder does not hold them or the checkpoint cannot be written.
-pub fn export(run: &Path, last: bool, out: &Path) -> Result<RunRecord> {
-    let file = run.join(if last { state::LAST } else { state::BEST });
-    let (record, weights) = state::load_weights(&file)?;
-    let layout = ParameterLayout::new(&record.config.model, record.vocab_size);
-    if layout.total() != weights.len() {
-        return Err(TrainError::checkpoint(
-            &file,
-            format!(
-                "it holds {} weights, its settings make {}",
-                weights.len(),
-                layout.total()
-            ),
-        ));
-    }
-    let checkpoint = Checkpoint {
-        network: Network::new(layout),
-        weights,
-        tokenizer: FrameTokenizer::from_file(&run.join(TOKENIZER))?,
-    };
-    checkpoint.save(out, &record)?;
-    Ok(record)
 }

@@ -51,6 +51,9 @@ pub struct RunRecord {
     /// How the samples were weighed, when this was the second stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rl: Option<RlSettings>,
+    /// SHA-256 of the frozen weights that the run's adapters stand beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 impl RunRecord {
@@ -69,6 +72,7 @@ impl RunRecord {
             evaluation: None,
             best: None,
             rl: None,
+            base: None,
         }
     }
 }

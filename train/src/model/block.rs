@@ -16,6 +16,8 @@ use crate::kernels::matrix::{Matrix, MatrixMut, add_product, product};
 use crate::kernels::pool::{Buffer, Pool};
 use crate::kernels::rope::RopeTable;
 use crate::kernels::{norm, simd, swiglu};
+use crate::lora::group::BlockAdapter;
+use crate::lora::layout as groups;
 
 /// What every block of a network shares.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct BlockContext {
     pub rope: RopeTable,
     /// Scratch memory.
     pub pool: Pool,
+    /// Activations are not kept for the gradient but computed again.
+    pub recompute: bool,
 }
 
 impl BlockContext {
@@ -40,6 +44,7 @@ impl BlockContext {
             layout: BlockLayout::new(shape),
             rope: RopeTable::new(heads.dim, shape.rope_theta, shape.max_positions),
             pool: Pool::default(),
+            recompute: false,
         }
     }
 }
@@ -54,6 +59,8 @@ pub struct Block {
     batch: Arc<PackedBatch>,
     /// Where the weights' gradient goes, when a backward pass will follow.
     gradient: Option<BlockShare>,
+    /// Adapters; the block's own weights are then frozen, and the sum's tensors are those of the groups.
+    adapter: Option<BlockAdapter>,
     kept: Mutex<Option<Kept>>,
 }
 
@@ -96,6 +103,8 @@ struct Kept {
     normed2: Buffer,
     gate_up: Buffer,
     activated: Buffer,
+    /// What lies inside the pairs of every group.
+    low: [Option<Buffer>; groups::GROUPS],
 }
 
 impl Block {
@@ -110,7 +119,55 @@ impl Block {
             context,
             batch,
             gradient,
+            adapter: None,
             kept: Mutex::new(None),
+        }
+    }
+
+    /// The operation with adapters beside frozen weights.
+    #[must_use]
+    pub fn with_adapter(mut self, adapter: Option<BlockAdapter>) -> Self {
+        self.adapter = adapter;
+        self
+    }
+
+    /// Adds what a group's pairs make of `x` to `out`; returns what lies inside the pairs.
+    fn adapt(&self, group: usize, x: &[f32], out: &mut [f32]) -> Option<Buffer> {
+        let adapter = self.adapter.as_ref()?;
+        Some(adapter.add(group, x, out, &self.context.pool))
+    }
+
+    /// Adds the gradient of a group's pairs to the sum, where there are any; else `whole` adds that of the matrix itself.
+    fn matrix_gradient(
+        &self,
+        group: usize,
+        x: &[f32],
+        between: Option<&Buffer>,
+        dout: &[f32],
+        sum: &BlockShare,
+        whole: impl FnOnce(),
+    ) -> Option<Buffer> {
+        let (Some(adapter), Some(between)) = (&self.adapter, between) else {
+            whole();
+            return None;
+        };
+        let pool = &self.context.pool;
+        Some(adapter.gradient(group, x, between, dout, pool, |add| {
+            sum.add(group, add);
+        }))
+    }
+
+    /// Adds to the gradient of a group's input what comes through its pairs.
+    fn input_gradient(&self, group: usize, dbetween: Option<&Buffer>, dx: &mut [f32]) {
+        if let (Some(adapter), Some(dbetween)) = (&self.adapter, dbetween) {
+            adapter.add_input_gradient(group, dbetween, dx, &self.context.pool);
+        }
+    }
+
+    /// Adds the gradient of a norm to the sum, unless it is frozen.
+    fn norm_gradient(&self, tensor: usize, dweight: &[f32], sum: &BlockShare) {
+        if self.adapter.is_none() {
+            sum.add(tensor, |sum| simd::add(sum, dweight));
         }
     }
 
@@ -120,6 +177,7 @@ impl Block {
             layout,
             rope,
             pool,
+            ..
         } = &*self.context;
         let (n, h, f) = (self.batch.len(), shape.hidden, shape.ffn);
         let heads = shape.attention();
@@ -142,6 +200,7 @@ impl Block {
             Matrix::new(&normed1, n, h),
             Matrix::new(&weights[layout.qkv.clone()], row, h).t(),
         );
+        let low_qkv = self.adapt(groups::QKV, &normed1, &mut qkv);
         let turned = heads.query + heads.key_value;
         rope.turn(&mut qkv, row, turned, &self.batch.positions, 1.0);
         let mut probabilities = pool.take(heads.probabilities(&self.batch.sequences));
@@ -162,6 +221,7 @@ impl Block {
             Matrix::new(&attended, n, out_row),
             Matrix::new(&weights[layout.out.clone()], h, out_row).t(),
         );
+        let low_out = self.adapt(groups::OUT, &attended, &mut middle);
 
         let mut inverse_rms2 = pool.take(n);
         let mut normed2 = pool.take(n * h);
@@ -179,6 +239,7 @@ impl Block {
             Matrix::new(&normed2, n, h),
             Matrix::new(&weights[layout.gate_up.clone()], 2 * f, h).t(),
         );
+        let low_gate_up = self.adapt(groups::GATE_UP, &normed2, &mut gate_up);
         let mut activated = pool.take(n * f);
         swiglu::forward(&gate_up, f, &mut activated);
         let mut out = middle.to_vec();
@@ -188,6 +249,7 @@ impl Block {
             Matrix::new(&activated, n, f),
             Matrix::new(&weights[layout.down.clone()], h, f).t(),
         );
+        let low_down = self.adapt(groups::DOWN, &activated, &mut out);
         let kept = Kept {
             inverse_rms1,
             normed1,
@@ -199,6 +261,7 @@ impl Block {
             normed2,
             gate_up,
             activated,
+            low: [low_qkv, low_out, low_gate_up, low_down],
         };
         (out, kept)
     }
@@ -225,6 +288,7 @@ impl Block {
             normed2,
             gate_up,
             activated,
+            low: [low_qkv, low_out, low_gate_up, low_down],
         } = kept;
         let feed_forward = FeedForward {
             middle,
@@ -232,6 +296,8 @@ impl Block {
             normed2,
             gate_up,
             activated,
+            low_gate_up,
+            low_down,
         };
         self.feed_forward_backward(weights, feed_forward, dout, &mut dx, sum);
         let attention = Attention {
@@ -240,6 +306,8 @@ impl Block {
             qkv,
             probabilities,
             attended,
+            low_qkv,
+            low_out,
         };
         self.attention_backward(x, weights, attention, &mut dx, sum);
         dx
@@ -260,36 +328,36 @@ impl Block {
             ..
         } = &*self.context;
         let (n, h, f) = (self.batch.len(), shape.hidden, shape.ffn);
-        let dout = Matrix::new(dout, n, h);
-        sum.add_product(
-            BlockLayout::DOWN,
-            (h, f),
-            dout.t(),
-            Matrix::new(&kept.activated, n, f),
-        );
+        let activated = &kept.activated;
+        let low = kept.low_down.as_ref();
+        let dlow = self.matrix_gradient(groups::DOWN, activated, low, dout, sum, || {
+            let (dout, x) = (Matrix::new(dout, n, h), Matrix::new(activated, n, f));
+            sum.add_product(BlockLayout::DOWN, (h, f), dout.t(), x);
+        });
         let mut dactivated = kept.activated;
         product(
             MatrixMut::new(&mut dactivated, n, f),
             1.0,
-            dout,
+            Matrix::new(dout, n, h),
             Matrix::new(&weights[layout.down.clone()], h, f),
         );
+        self.input_gradient(groups::DOWN, dlow.as_ref(), &mut dactivated);
         let mut dgate_up = kept.gate_up;
         swiglu::backward_in_place(&mut dgate_up, f, &dactivated);
-        let dgate_up = Matrix::new(&dgate_up, n, 2 * f);
-        sum.add_product(
-            BlockLayout::GATE_UP,
-            (2 * f, h),
-            dgate_up.t(),
-            Matrix::new(&kept.normed2, n, h),
-        );
+        let low = kept.low_gate_up.as_ref();
+        let normed = &kept.normed2;
+        let dlow = self.matrix_gradient(groups::GATE_UP, normed, low, &dgate_up, sum, || {
+            let (dout, x) = (Matrix::new(&dgate_up, n, 2 * f), Matrix::new(normed, n, h));
+            sum.add_product(BlockLayout::GATE_UP, (2 * f, h), dout.t(), x);
+        });
         let mut dnormed = pool.take(n * h);
         product(
             MatrixMut::new(&mut dnormed, n, h),
             1.0,
-            dgate_up,
+            Matrix::new(&dgate_up, n, 2 * f),
             Matrix::new(&weights[layout.gate_up.clone()], 2 * f, h),
         );
+        self.input_gradient(groups::GATE_UP, dlow.as_ref(), &mut dnormed);
         let mut dweight = pool.zeros(h);
         norm::backward(
             &kept.middle,
@@ -299,7 +367,7 @@ impl Block {
             dx,
             &mut dweight,
         );
-        sum.add(BlockLayout::NORM2, |sum| simd::add(sum, &dweight));
+        self.norm_gradient(BlockLayout::NORM2, &dweight, sum);
     }
 
     fn attention_backward(
@@ -315,24 +383,25 @@ impl Block {
             layout,
             rope,
             pool,
+            ..
         } = &*self.context;
         let (n, h) = (self.batch.len(), shape.hidden);
         let heads = shape.attention();
         let (row, out_row) = (heads.row(), heads.out_row());
-        let dmiddle = Matrix::new(dx, n, h);
-        sum.add_product(
-            BlockLayout::OUT,
-            (h, out_row),
-            dmiddle.t(),
-            Matrix::new(&kept.attended, n, out_row),
-        );
+        let low = kept.low_out.as_ref();
+        let attended = &kept.attended;
+        let dlow = self.matrix_gradient(groups::OUT, attended, low, dx, sum, || {
+            let (dout, x) = (Matrix::new(dx, n, h), Matrix::new(attended, n, out_row));
+            sum.add_product(BlockLayout::OUT, (h, out_row), dout.t(), x);
+        });
         let mut dattended = kept.attended;
         product(
             MatrixMut::new(&mut dattended, n, out_row),
             1.0,
-            dmiddle,
+            Matrix::new(dx, n, h),
             Matrix::new(&weights[layout.out.clone()], h, out_row),
         );
+        self.input_gradient(groups::OUT, dlow.as_ref(), &mut dattended);
         let mut dqkv = pool.zeros(n * row);
         attention::backward(
             heads,
@@ -345,20 +414,20 @@ impl Block {
         );
         let turned = heads.query + heads.key_value;
         rope.turn(&mut dqkv, row, turned, &self.batch.positions, -1.0);
-        let dqkv = Matrix::new(&dqkv, n, row);
-        sum.add_product(
-            BlockLayout::QKV,
-            (row, h),
-            dqkv.t(),
-            Matrix::new(&kept.normed1, n, h),
-        );
+        let low = kept.low_qkv.as_ref();
+        let normed = &kept.normed1;
+        let dlow = self.matrix_gradient(groups::QKV, normed, low, &dqkv, sum, || {
+            let (dout, x) = (Matrix::new(&dqkv, n, row), Matrix::new(normed, n, h));
+            sum.add_product(BlockLayout::QKV, (row, h), dout.t(), x);
+        });
         let mut dnormed = kept.normed1;
         product(
             MatrixMut::new(&mut dnormed, n, h),
             1.0,
-            dqkv,
+            Matrix::new(&dqkv, n, row),
             Matrix::new(&weights[layout.qkv.clone()], row, h),
         );
+        self.input_gradient(groups::QKV, dlow.as_ref(), &mut dnormed);
         let mut dweight = pool.zeros(h);
         norm::backward(
             x,
@@ -368,7 +437,7 @@ impl Block {
             dx,
             &mut dweight,
         );
-        sum.add(BlockLayout::NORM1, |sum| simd::add(sum, &dweight));
+        self.norm_gradient(BlockLayout::NORM1, &dweight, sum);
     }
 }
 
@@ -379,6 +448,8 @@ struct FeedForward {
     normed2: Buffer,
     gate_up: Buffer,
     activated: Buffer,
+    low_gate_up: Option<Buffer>,
+    low_down: Option<Buffer>,
 }
 
 /// The attention part of [`Kept`].
@@ -388,6 +459,8 @@ struct Attention {
     qkv: Buffer,
     probabilities: Buffer,
     attended: Buffer,
+    low_qkv: Option<Buffer>,
+    low_out: Option<Buffer>,
 }
 
 impl CustomOp2 for Block {
@@ -417,7 +490,7 @@ impl CustomOp2 for Block {
             );
         }
         let (out, kept) = self.forward(x, weights);
-        if self.gradient.is_some() {
+        if self.gradient.is_some() && !self.context.recompute {
             *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         }
         Ok((CpuStorage::F32(out), l1.shape().clone()))
@@ -435,11 +508,16 @@ impl CustomOp2 for Block {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let (Some(kept), Some(sum)) = (kept, &self.gradient) else {
-            bail!("decoder-block: no activations were kept, or a second backward pass was made");
+        let Some(sum) = &self.gradient else {
+            bail!("decoder-block: no gradient was asked for");
         };
         let dx = with_slice(arg1, |x| {
             with_slice(arg2, |weights| {
+                let kept = match kept {
+                    Some(kept) => kept,
+                    None if self.context.recompute => self.forward(x, weights).1,
+                    None => bail!("decoder-block: a second backward pass was made"),
+                };
                 with_slice(grad_res, |dout| {
                     Ok(self.backward(x, weights, kept, dout, sum))
                 })

@@ -10,6 +10,7 @@ use super::sum::Share;
 use crate::kernels::matrix::{Matrix, MatrixMut, add_product, product};
 use crate::kernels::pool::Buffer;
 use crate::kernels::{norm, simd, softmax};
+use crate::lora::adapted::StepAdapters;
 
 /// The operation. Its arguments are the residual stream (tokens x hidden), the norm (hidden) and the output matrix
 /// (vocabulary x hidden); its result is −log p(target) of every asked row. As with the block, the gradient of the weights goes to
@@ -19,6 +20,8 @@ pub struct LikelihoodHead {
     batch: Arc<PackedBatch>,
     /// Where the weights' gradient goes, when a backward pass will follow.
     gradient: Option<HeadShare>,
+    /// Trained rows instead of those of the output matrix, when that is frozen.
+    adapters: Option<StepAdapters>,
     kept: Mutex<Option<Kept>>,
     greedy: Arc<Mutex<Vec<bool>>>,
 }
@@ -53,9 +56,18 @@ impl LikelihoodHead {
             context,
             batch,
             gradient,
+            adapters: None,
             kept: Mutex::new(None),
             greedy: Arc::default(),
         }
+    }
+
+    /// The operation over a frozen output matrix, some of whose rows are trained: norm and matrix then get no gradient, and the
+    /// sum's tensor for the output matrix is that of the rows.
+    #[must_use]
+    pub fn with_adapters(mut self, adapters: Option<StepAdapters>) -> Self {
+        self.adapters = adapters;
+        self
     }
 
     /// Where the forward pass leaves, for every asked row, whether the target was the most likely token.
@@ -86,6 +98,22 @@ impl LikelihoodHead {
             Matrix::new(&normed, m, h),
             Matrix::new(output, vocabulary, h).t(),
         );
+        if let Some(adapters) = &self.adapters {
+            let tokens = &adapters.layout.tokens;
+            let mut logits = pool.take(m * tokens.len());
+            product(
+                MatrixMut::new(&mut logits, m, tokens.len()),
+                1.0,
+                Matrix::new(&normed, m, h),
+                Matrix::new(adapters.output_rows(), tokens.len(), h).t(),
+            );
+            let rows = probabilities.chunks_exact_mut(vocabulary);
+            for (row, logits) in rows.zip(logits.chunks_exact(tokens.len())) {
+                for (token, logit) in tokens.iter().zip(logits) {
+                    row[*token as usize] = *logit;
+                }
+            }
+        }
         let mut nll = vec![0.0; m];
         let mut greedy = vec![false; m];
         softmax::likelihood(
@@ -120,12 +148,24 @@ impl LikelihoodHead {
         let m = asked.rows.len();
         let mut dlogits = kept.probabilities;
         softmax::likelihood_backward(&mut dlogits, vocabulary, &asked.targets, dnll);
+        // Where rows are trained, their columns are taken out: the frozen rows in their places have no part in the result.
+        let trained = self.adapters.as_ref().map(|adapters| {
+            let columns = self.take_columns(&mut dlogits, vocabulary, adapters);
+            (adapters, columns)
+        });
         let dlogits = Matrix::new(&dlogits, m, vocabulary);
         sum.share.add(sum.output, |sum| {
+            let (rows, left) = match &trained {
+                Some((adapters, columns)) => {
+                    let rows = adapters.layout.tokens.len();
+                    (rows, Matrix::new(columns, m, rows))
+                }
+                None => (vocabulary, dlogits),
+            };
             add_product(
-                MatrixMut::new(sum, vocabulary, h),
+                MatrixMut::new(sum, rows, h),
                 1.0,
-                dlogits.t(),
+                left.t(),
                 Matrix::new(&kept.normed, m, h),
             );
         });
@@ -136,6 +176,15 @@ impl LikelihoodHead {
             dlogits,
             Matrix::new(output, vocabulary, h),
         );
+        if let Some((adapters, columns)) = &trained {
+            let rows = adapters.layout.tokens.len();
+            add_product(
+                MatrixMut::new(&mut dnormed, m, h),
+                1.0,
+                Matrix::new(columns, m, rows),
+                Matrix::new(adapters.output_rows(), rows, h),
+            );
+        }
         let mut dgathered = self.context.pool.zeros(m * h);
         let mut dweight = self.context.pool.zeros(h);
         norm::backward(
@@ -146,7 +195,9 @@ impl LikelihoodHead {
             &mut dgathered,
             &mut dweight,
         );
-        sum.share.add(sum.norm, |sum| simd::add(sum, &dweight));
+        if trained.is_none() {
+            sum.share.add(sum.norm, |sum| simd::add(sum, &dweight));
+        }
         let mut dx = vec![0.0; tokens * h];
         for (from, row) in dgathered.chunks_exact(h).zip(&asked.rows) {
             let row = *row as usize;
@@ -154,6 +205,20 @@ impl LikelihoodHead {
             dx[row * h..(row + 1) * h].copy_from_slice(from);
         }
         dx
+    }
+
+    /// Moves the columns of the trained tokens out of `rows`, which get zeros there.
+    fn take_columns(&self, rows: &mut [f32], vocabulary: usize, adapters: &StepAdapters) -> Buffer {
+        let tokens = &adapters.layout.tokens;
+        let count = rows.len() / vocabulary;
+        let mut columns = self.context.pool.take(count * tokens.len());
+        let rows = rows.chunks_exact_mut(vocabulary);
+        for (row, columns) in rows.zip(columns.chunks_exact_mut(tokens.len())) {
+            for (token, column) in tokens.iter().zip(columns) {
+                *column = std::mem::take(&mut row[*token as usize]);
+            }
+        }
+        columns
     }
 }
 

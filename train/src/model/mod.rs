@@ -15,6 +15,8 @@
 //! silence; none of them is used here. The gradients are checked against finite differences and against a composition of
 //! candle's differentiable operations in f64.
 
+#[cfg(test)]
+mod adapter_gradients;
 pub mod block;
 pub mod decoder;
 pub mod head;

@@ -11,9 +11,11 @@ use super::parameters::{BlockLayout, ParameterLayout};
 use super::sum::{GradientSum, Promise, Share};
 use crate::error::Result;
 use crate::kernels::{norm, simd};
+use crate::lora::adapted::{self, Adapted, StepAdapters};
+use crate::lora::layout::AdapterLayout;
 
-/// Tensors of a network's [`GradientSum`]; behind them those of the blocks, six each. The embedding and the output matrix have
-/// one each, also where they are the same weights: a tensor has one turn for every piece.
+/// Tensors of a network's [`GradientSum`]; behind them those of the blocks, six each, or one for every group of adapters. The
+/// embedding and the output matrix have one each, also where they are the same weights: a tensor has one turn for every piece.
 const EMBEDDING: usize = 0;
 const OUTPUT: usize = 1;
 const NORM: usize = 2;
@@ -24,16 +26,74 @@ const BLOCKS: usize = 3;
 pub struct Network {
     layout: Arc<ParameterLayout>,
     context: Arc<BlockContext>,
+    /// The frozen weights, when only adapters are trained.
+    adapted: Option<Arc<Adapted>>,
 }
 
 /// The weights of one optimizer step as candle tensors. They can be read from several threads.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Weights {
-    embedding: Tensor,
+    pub(crate) embedding: Tensor,
     blocks: Vec<Tensor>,
     norm: Tensor,
     /// The output matrix, when it is not the embedding.
     output: Option<Tensor>,
+    /// The adapters, when the others are frozen.
+    adapters: Option<StepAdapters>,
+}
+
+impl Weights {
+    fn of(layout: &ParameterLayout, flat: &[f32]) -> Result<Self> {
+        let hidden = layout.shape().hidden;
+        let copy = |range: std::ops::Range<usize>, dims: &[usize]| {
+            Tensor::from_slice(&flat[range], dims, &Device::Cpu)
+        };
+        let matrix = [layout.vocab_size(), hidden];
+        let blocks = layout.blocks().iter();
+        Ok(Self {
+            embedding: copy(layout.embedding(), &matrix)?,
+            blocks: blocks
+                .map(|range| copy(range.clone(), &[range.len()]))
+                .collect::<candle_core::Result<_>>()?,
+            norm: copy(layout.norm(), &[hidden])?,
+            output: if layout.shape().tie_embeddings {
+                None
+            } else {
+                Some(copy(layout.output(), &matrix)?)
+            },
+            adapters: None,
+        })
+    }
+
+    /// The output matrix, which may be the embedding.
+    pub(crate) fn output(&self) -> &Tensor {
+        self.output.as_ref().unwrap_or(&self.embedding)
+    }
+
+    /// Copies all weights but the adapters back into a flat vector.
+    pub(crate) fn copy_to(&self, layout: &ParameterLayout, flat: &mut [f32]) -> Result<()> {
+        let mut put = |tensor: &Tensor, range: std::ops::Range<usize>| {
+            with_slice(tensor, |values| {
+                flat[range].copy_from_slice(values);
+                Ok(())
+            })
+        };
+        put(&self.embedding, layout.embedding())?;
+        for (tensor, range) in self.blocks.iter().zip(layout.blocks()) {
+            put(tensor, range.clone())?;
+        }
+        put(&self.norm, layout.norm())?;
+        Ok(put(self.output(), layout.output())?)
+    }
+
+    /// The same weights for a step of training: where there are adapters with dropout, seed and step say what is left out.
+    #[must_use]
+    pub fn in_training(mut self, seed: u64, step: u64) -> Self {
+        if let Some(adapters) = &mut self.adapters {
+            adapters.dropout = Some((seed, step));
+        }
+        self
+    }
 }
 
 /// −log p of every asked row of a batch.
@@ -53,7 +113,88 @@ impl Network {
         Self {
             layout: Arc::new(layout),
             context,
+            adapted: None,
         }
+    }
+
+    /// A network with frozen weights (`flat`) and trained adapters. Flat vectors are then those of the adapters' layout.
+    ///
+    /// # Errors
+    /// When candle cannot make the tensors.
+    ///
+    /// # Panics
+    /// When `flat` is shorter than the layout's total.
+    pub fn adapted(layout: ParameterLayout, flat: &[f32], adapters: AdapterLayout) -> Result<Self> {
+        let base = Weights::of(&layout, flat)?;
+        let mut network = Self::new(layout);
+        network.adapted = Some(Arc::new(Adapted {
+            base,
+            layout: Arc::new(adapters),
+        }));
+        Ok(network)
+    }
+
+    /// The same network, which keeps of the blocks' activations nothing but their inputs and computes the rest again when the
+    /// gradient needs it (gradient checkpointing): the same numbers for less memory and one more forward pass.
+    #[must_use]
+    pub fn recomputing(mut self, recompute: bool) -> Self {
+        let mut context = BlockContext::new(self.layout.shape());
+        context.recompute = recompute;
+        self.context = Arc::new(context);
+        self
+    }
+
+    /// Weights that are trained: all, or those of the adapters.
+    #[must_use]
+    pub fn trained(&self) -> usize {
+        match &self.adapted {
+            Some(adapted) => adapted.layout.total(),
+            None => self.layout.total(),
+        }
+    }
+
+    /// The parts of the trained weights with weight decay: matrices; of adapters the pairs.
+    #[must_use]
+    pub fn decayed(&self) -> Vec<std::ops::Range<usize>> {
+        match &self.adapted {
+            Some(adapted) => vec![adapted.layout.pairs()],
+            None => self.layout.decayed(),
+        }
+    }
+
+    /// The layout of the adapters, where there are any.
+    #[must_use]
+    pub fn adapters(&self) -> Option<&AdapterLayout> {
+        self.adapted.as_ref().map(|adapted| &*adapted.layout)
+    }
+
+    /// Trained weights to begin with, where there are adapters: pairs that add nothing, rows as they are frozen.
+    ///
+    /// # Errors
+    /// When the frozen tensors cannot be read.
+    pub fn begin_adapters(&self, seed: u64) -> Result<Vec<f32>> {
+        let Some(adapted) = &self.adapted else {
+            return Ok(Vec::new());
+        };
+        let mut flat = adapted.layout.initialize(seed);
+        adapted.put_rows(&self.layout, &mut flat)?;
+        Ok(flat)
+    }
+
+    /// The network without adapters that computes the same, and its flat weights.
+    ///
+    /// # Errors
+    /// When the frozen tensors cannot be read.
+    pub fn merged(&self, flat: &[f32]) -> Result<(Self, Vec<f32>)> {
+        let weights = match &self.adapted {
+            Some(adapted) => adapted.merged(&self.layout, flat)?,
+            None => flat.to_vec(),
+        };
+        let plain = Self {
+            adapted: None,
+            ..self.clone()
+        };
+        Ok((plain, weights))
     }
 
     /// Where the weights lie.
@@ -68,38 +209,32 @@ impl Network {
         &self.context
     }
 
-    /// Copies a flat vector of weights into tensors.
+    /// Copies a flat vector of trained weights into tensors.
     ///
     /// # Errors
     /// When candle cannot make the tensors.
     ///
     /// # Panics
-    /// When `flat` is shorter than the layout's total.
+    /// When `flat` is shorter than what is trained.
     pub fn weights(&self, flat: &[f32]) -> Result<Weights> {
-        let layout = &self.layout;
-        let hidden = layout.shape().hidden;
-        let copy = |range: std::ops::Range<usize>, dims: &[usize]| {
-            Tensor::from_slice(&flat[range], dims, &Device::Cpu)
+        let Some(adapted) = &self.adapted else {
+            return Weights::of(&self.layout, flat);
         };
-        let matrix = [layout.vocab_size(), hidden];
-        let blocks = layout.blocks().iter();
-        Ok(Weights {
-            embedding: copy(layout.embedding(), &matrix)?,
-            blocks: blocks
-                .map(|range| copy(range.clone(), &[range.len()]))
-                .collect::<candle_core::Result<_>>()?,
-            norm: copy(layout.norm(), &[hidden])?,
-            output: if layout.shape().tie_embeddings {
-                None
-            } else {
-                Some(copy(layout.output(), &matrix)?)
-            },
-        })
+        let mut weights = adapted.base.clone();
+        weights.adapters = Some(StepAdapters {
+            layout: Arc::clone(&adapted.layout),
+            values: Arc::new(flat[..adapted.layout.total()].to_vec()),
+            dropout: None,
+        });
+        Ok(weights)
     }
 
     /// An empty sum of gradients.
     #[must_use]
     pub fn gradient_sum(&self) -> GradientSum {
+        if let Some(adapted) = &self.adapted {
+            return GradientSum::new(adapted.lengths());
+        }
         let layout = &self.layout;
         let blocks = layout.blocks().iter();
         let tensors = self.context.layout.tensors().map(|range| range.len());
@@ -114,6 +249,9 @@ impl Network {
 
     /// The parts of a sum in the order of the flat vector: together they are the gradient.
     pub fn gradient<'a>(&self, sum: &'a mut GradientSum) -> Vec<&'a [f32]> {
+        if let Some(adapted) = &self.adapted {
+            return adapted.gradient(sum.sums());
+        }
         let tied = self.layout.shape().tie_embeddings;
         let mut tensors = sum.sums().into_iter();
         let (Some(embedding), Some(output), Some(norm)) =
@@ -169,8 +307,14 @@ impl Network {
             with_slice(dx, |dx| {
                 share.add(EMBEDDING, |sum| {
                     for (token, dx) in batch.inputs.iter().zip(dx.chunks_exact(hidden)) {
-                        let start = *token as usize * hidden;
-                        simd::add(&mut sum[start..start + hidden], dx);
+                        // Of a frozen embedding only some rows are trained.
+                        let row = match self.adapters() {
+                            Some(layout) => layout.tokens.iter().position(|t| t == token),
+                            None => Some(*token as usize),
+                        };
+                        if let Some(row) = row {
+                            simd::add(&mut sum[row * hidden..(row + 1) * hidden], dx);
+                        }
                     }
                 });
                 Ok(())
@@ -216,7 +360,18 @@ impl Network {
     /// The rows of the embedding that the batch's tokens name.
     fn embed(&self, weights: &Weights, batch: &PackedBatch) -> Result<Tensor> {
         let inputs = Tensor::new(batch.inputs.as_slice(), &Device::Cpu)?;
-        Ok(weights.embedding.index_select(&inputs, 0)?)
+        let x = weights.embedding.index_select(&inputs, 0)?;
+        let Some(adapters) = &weights.adapters else {
+            return Ok(x);
+        };
+        let mut values = to_vec(&x)?;
+        let hidden = self.layout.shape().hidden;
+        for (token, to) in batch.inputs.iter().zip(values.chunks_exact_mut(hidden)) {
+            if let Some((_, row)) = adapters.input_rows().find(|(id, _)| id == token) {
+                to.copy_from_slice(row);
+            }
+        }
+        Ok(Tensor::from_vec(values, x.shape(), &Device::Cpu)?)
     }
 
     /// The residual stream behind the last block.
@@ -239,13 +394,21 @@ impl Network {
             ))
             .into());
         }
-        let tensors = BlockLayout::DOWN + 1;
+        let tensors = if weights.adapters.is_some() {
+            adapted::TENSORS
+        } else {
+            BlockLayout::DOWN + 1
+        };
         for (index, block) in weights.blocks.iter().enumerate() {
+            let piece = share.map(Share::piece);
+            let adapters = weights.adapters.as_ref();
+            let adapter = adapters.map(|adapters| adapters.block(index, piece));
             let share = share.map(|share| BlockShare {
                 share: share.clone(),
                 first: BLOCKS + tensors * index,
             });
-            let op = Block::new(Arc::clone(&self.context), Arc::clone(batch), share);
+            let op = Block::new(Arc::clone(&self.context), Arc::clone(batch), share)
+                .with_adapter(adapter);
             x = x.apply_op2(block, op)?;
         }
         Ok(x)
@@ -264,10 +427,10 @@ impl Network {
             norm: NORM,
             output: OUTPUT,
         });
-        let head = LikelihoodHead::new(Arc::clone(&self.context), Arc::clone(batch), share);
+        let head = LikelihoodHead::new(Arc::clone(&self.context), Arc::clone(batch), share)
+            .with_adapters(weights.adapters.clone());
         let greedy = head.greedy();
-        let output = weights.output.as_ref().unwrap_or(&weights.embedding);
-        let nll = x.apply_op3(&weights.norm, output, head)?;
+        let nll = x.apply_op3(&weights.norm, weights.output(), head)?;
         let greedy = std::mem::take(&mut *greedy.lock().unwrap_or_else(PoisonError::into_inner));
         let likelihoods = Likelihoods {
             nll: nll.to_vec1()?,

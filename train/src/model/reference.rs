@@ -84,7 +84,7 @@ pub(super) fn block(x: &Tensor, flat: &Tensor, shape: &ModelShape) -> Result<Ten
 }
 
 /// Σ weight · nll over the samples, one by one.
-fn loss(
+pub(super) fn loss(
     layout: &ParameterLayout,
     flat: &Tensor,
     samples: &[Sample],
@@ -115,7 +115,7 @@ fn loss(
     Ok(total)
 }
 
-fn shape(tie: bool) -> ModelShape {
+pub(super) fn shape(tie: bool) -> ModelShape {
     ModelShape {
         hidden: 24,
         layers: 2,
@@ -129,10 +129,10 @@ fn shape(tie: bool) -> ModelShape {
     }
 }
 
-const VOCABULARY: usize = 31;
+pub(super) const VOCABULARY: usize = 31;
 
 /// Samples of lengths around the attention's block size.
-fn samples() -> Vec<Sample> {
+pub(super) fn samples() -> Vec<Sample> {
     [5_usize, 33, 34, 70, 12]
         .into_iter()
         .enumerate()
@@ -148,13 +148,17 @@ fn samples() -> Vec<Sample> {
         .collect()
 }
 
-const WEIGHTS: LossWeights = LossWeights {
+pub(super) const WEIGHTS: LossWeights = LossWeights {
     frame: 0.1,
     levels: [0.5, 1.0, 2.0],
 };
 
 /// Every −log p of some batches, and the gradient of their weighted sum as one flat vector.
-fn flat_gradient(network: &Network, flat: &[f32], batches: &[PackedBatch]) -> (Vec<f32>, Vec<f32>) {
+pub(super) fn flat_gradient(
+    network: &Network,
+    flat: &[f32],
+    batches: &[PackedBatch],
+) -> (Vec<f32>, Vec<f32>) {
     let weights = network.weights(flat).unwrap();
     let sum = Arc::new(network.gradient_sum());
     let mut nll = Vec::new();

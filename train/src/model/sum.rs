@@ -119,6 +119,12 @@ impl Share {
         Self { sum, piece }
     }
 
+    /// Which piece it is.
+    #[must_use]
+    pub const fn piece(&self) -> usize {
+        self.piece
+    }
+
     /// Lets `work` add to a tensor when the pieces before this one have.
     pub fn add(&self, tensor: usize, work: impl FnOnce(&mut [f32])) {
         self.sum.add(tensor, self.piece, work);

@@ -185,6 +185,7 @@ impl RlConfig {
             data: self.data.clone(),
             loss: self.loss.clone(),
             optimizer: self.optimizer.clone(),
+            lora: None,
         }
     }
 

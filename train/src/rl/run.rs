@@ -107,6 +107,7 @@ pub fn run(
         resume: options.resume,
         tokenizer: None,
         init: Some(options.init.clone()),
+        backbone: None,
         rl: Some(config.settings()),
     };
     cloning::run_on(&cloning, &data, hooks)

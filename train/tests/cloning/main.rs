@@ -1,6 +1,7 @@
 //! Whole runs of `stride-train bc`: a killed run resumes bit by bit, a stopped run says so, a copying task is learnt.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adapters;
 mod bench;
 mod killing;
 
