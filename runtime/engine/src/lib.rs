@@ -8,6 +8,7 @@
 //! | [`history`] | [`History`]: a prompt that grows with the episode, the baseline of benchmarks |
 //! | `inspect` | token ids and logits of a frame, for comparisons |
 //! | [`options`] | [`EngineOptions`]: sizes, threads, caps, sampling, constraint |
+//! | [`digest`](mod@digest) | size and hash of a policy file, for reports and registries |
 //! | [`constraint`] | decoding along verb templates filled with the names that stand in the frame |
 //! | [`error`] | [`EngineError`]: what can go wrong, with numbers |
 //! | `writing` | from a frame to an utterance, token by token: everything but the logits |
@@ -23,6 +24,7 @@
 
 pub mod batch;
 pub mod constraint;
+pub mod digest;
 mod drafted;
 pub mod error;
 pub mod history;
@@ -43,6 +45,7 @@ pub use batch::{
     Ticket,
 };
 pub use constraint::ActionTemplates;
+pub use digest::{digest, digest_each};
 pub use error::EngineError;
 pub use history::History;
 pub use memory::{MemoryEstimate, estimate, estimate_batch};

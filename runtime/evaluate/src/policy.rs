@@ -1,13 +1,10 @@
 //! GGUF policies, and how the engine is told to run them.
 
-use std::fs::File;
-use std::io::{self, BufReader};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use stride_engine::{ActionTemplates, EngineOptions, LlamaPolicy, Sampling};
+use stride_engine::{ActionTemplates, EngineOptions, LlamaPolicy, Sampling, digest};
 use stride_firmware_config::profile::DeviceProfile;
 
 use crate::error::EvalError;
@@ -93,16 +90,6 @@ impl PolicyOptions {
 
 const fn greedy() -> Temperatures {
     Temperatures::GREEDY
-}
-
-fn digest(path: &Path) -> io::Result<(u64, String)> {
-    let mut hasher = Sha256::new();
-    let bytes = io::copy(&mut BufReader::new(File::open(path)?), &mut hasher)?;
-    let hash = hasher.finalize();
-    Ok((
-        bytes,
-        hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-    ))
 }
 
 #[cfg(test)]

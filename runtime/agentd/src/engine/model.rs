@@ -1,10 +1,9 @@
 //! A policy file under its name.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use stride_engine::digest_each;
 
 use super::signature::{self, ModelKey, SignatureError};
 
@@ -184,7 +183,7 @@ impl Registry {
             .as_ref()
             .map(|(key, signature)| key.verifier(signature));
         let mut verifier = verifier.transpose().map_err(unsigned)?;
-        let (bytes, sha256) = digest(&path, |part| {
+        let (bytes, sha256) = digest_each(&path, |part| {
             if let Some(verifier) = &mut verifier {
                 verifier.update(part);
             }
@@ -229,28 +228,6 @@ fn read_if_there(path: PathBuf) -> Result<Option<String>, ModelError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ModelError::File { path, source }),
     }
-}
-
-fn digest(path: &Path, mut each: impl FnMut(&[u8])) -> io::Result<(u64, String)> {
-    let mut hasher = Sha256::new();
-    let mut file = BufReader::with_capacity(1 << 18, File::open(path)?);
-    let mut bytes = 0;
-    loop {
-        let part = file.fill_buf()?;
-        let length = part.len();
-        if length == 0 {
-            break;
-        }
-        hasher.update(part);
-        each(part);
-        bytes += length as u64;
-        file.consume(length);
-    }
-    let hash = hasher.finalize();
-    Ok((
-        bytes,
-        hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-    ))
 }
 
 #[cfg(test)]
