@@ -1,4 +1,4 @@
-//! Synthetic transitions for tests: a copying task in the shape of a low-level decision.
+//! For tests: synthetic transitions, a copying task in the shape of a low-level decision; gradients against differences.
 
 use stride_agent::transition::{EndKind, FrameText, Source, Transition};
 
@@ -33,5 +33,43 @@ pub(crate) fn transition(seed: u64) -> Transition {
         next: None,
         source: Source::Expert,
         end: EndKind::Success,
+    }
+}
+
+/// The same numbers in f64.
+pub(crate) fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|v| f64::from(*v)).collect()
+}
+
+/// Compares `found`, the f32 gradient at `at`, with central differences of `value` in f64, which it may differ from by
+/// `tolerance` of the largest.
+pub(crate) fn agree(
+    what: &str,
+    at: &[f32],
+    found: &[f32],
+    tolerance: f64,
+    value: &dyn Fn(&[f64]) -> f64,
+) {
+    const STEP: f64 = 1e-5;
+    assert_eq!(at.len(), found.len(), "{what}");
+    let exact = wide(at);
+    let differences: Vec<f64> = (0..at.len())
+        .map(|i| {
+            let moved = |by: f64| {
+                let mut moved = exact.clone();
+                moved[i] += by;
+                value(&moved)
+            };
+            (moved(STEP) - moved(-STEP)) / (2.0 * STEP)
+        })
+        .collect();
+    let largest = differences.iter().fold(0.0_f64, |m, d| m.max(d.abs()));
+    assert!(largest > 1e-3, "{what}: nothing depends on it");
+    for (i, (found, exact)) in found.iter().zip(&differences).enumerate() {
+        let error = (f64::from(*found) - exact).abs();
+        assert!(
+            error < tolerance * largest,
+            "{what}[{i}]: {found} against {exact} (largest {largest})"
+        );
     }
 }

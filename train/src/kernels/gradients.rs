@@ -5,6 +5,10 @@ use super::attention::{self, Heads, Sequence};
 use super::pool::Pool;
 use super::rope::RopeTable;
 use super::{norm, softmax, swiglu};
+use crate::testing::{agree, wide};
+
+/// Of the largest difference.
+const TOLERANCE: f64 = 1e-5;
 
 /// Numbers that follow no pattern a kernel could exploit, in about (-1, 1).
 fn numbers(count: usize, salt: f64) -> Vec<f32> {
@@ -13,42 +17,12 @@ fn numbers(count: usize, salt: f64) -> Vec<f32> {
         .collect()
 }
 
-fn wide(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|v| f64::from(*v)).collect()
-}
-
 fn weighted(values: &[f64], coefficients: &[f32]) -> f64 {
     values
         .iter()
         .zip(coefficients)
         .map(|(v, c)| v * f64::from(*c))
         .sum()
-}
-
-/// Compares `found`, the f32 gradient at `at`, with central differences of `value`.
-fn agree(what: &str, at: &[f32], found: &[f32], value: &dyn Fn(&[f64]) -> f64) {
-    const STEP: f64 = 1e-5;
-    assert_eq!(at.len(), found.len(), "{what}");
-    let exact = wide(at);
-    let differences: Vec<f64> = (0..at.len())
-        .map(|i| {
-            let moved = |by: f64| {
-                let mut moved = exact.clone();
-                moved[i] += by;
-                value(&moved)
-            };
-            (moved(STEP) - moved(-STEP)) / (2.0 * STEP)
-        })
-        .collect();
-    let largest = differences.iter().fold(0.0_f64, |m, d| m.max(d.abs()));
-    assert!(largest > 1e-3, "{what}: nothing depends on it");
-    for (i, (found, exact)) in found.iter().zip(&differences).enumerate() {
-        let error = (f64::from(*found) - exact).abs();
-        assert!(
-            error < 1e-5 * largest,
-            "{what}[{i}]: {found} against {exact} (largest {largest})"
-        );
-    }
 }
 
 #[test]
@@ -74,8 +48,10 @@ fn norm_agrees() {
     dx.iter_mut().for_each(|d| *d -= 1.0);
     dweight.iter_mut().for_each(|d| *d -= 2.0);
     let (wide_x, wide_weight) = (wide(&x), wide(&weight));
-    agree("norm x", &x, &dx, &|x| value(x, &wide_weight));
-    agree("norm weight", &weight, &dweight, &|w| value(&wide_x, w));
+    agree("norm x", &x, &dx, TOLERANCE, &|x| value(x, &wide_weight));
+    agree("norm weight", &weight, &dweight, TOLERANCE, &|w| {
+        value(&wide_x, w)
+    });
 }
 
 #[test]
@@ -86,7 +62,7 @@ fn swiglu_agrees() {
     let coefficients = numbers(rows * width, 0.5);
     let mut gradient = gate_up.clone();
     swiglu::backward_in_place(&mut gradient, width, &coefficients);
-    agree("swiglu", &gate_up, &gradient, &|gate_up| {
+    agree("swiglu", &gate_up, &gradient, TOLERANCE, &|gate_up| {
         let mut out = Vec::new();
         for row in gate_up.chunks(2 * width) {
             let (gate, up) = row.split_at(width);
@@ -107,7 +83,7 @@ fn likelihood_agrees() {
     let (mut nll, mut greedy) = (vec![0.0; rows], vec![false; rows]);
     softmax::likelihood(&mut gradient, vocabulary, &targets, &mut nll, &mut greedy);
     softmax::likelihood_backward(&mut gradient, vocabulary, &targets, &coefficients);
-    agree("likelihood", &logits, &gradient, &|logits| {
+    agree("likelihood", &logits, &gradient, TOLERANCE, &|logits| {
         let nll: Vec<f64> = logits
             .chunks(vocabulary)
             .zip(targets)
@@ -129,7 +105,7 @@ fn rope_agrees() {
     // The gradient of a turn is the turn back.
     let mut gradient = coefficients.clone();
     table.turn(&mut gradient, stride, heads, &positions, -1.0);
-    agree("rope", &x, &gradient, &|x| {
+    agree("rope", &x, &gradient, TOLERANCE, &|x| {
         let mut out = x.to_vec();
         for (row, position) in out.chunks_mut(stride).zip(positions) {
             for head in row[..heads * dim].chunks_mut(dim) {
@@ -231,7 +207,7 @@ fn attention_agrees_alone_shared_and_past_a_block() {
         &mut gradient,
         &pool,
     );
-    agree("attention", &qkv, &gradient, &|qkv| {
+    agree("attention", &qkv, &gradient, TOLERANCE, &|qkv| {
         weighted(&attended(heads, &sequences, qkv), &coefficients)
     });
 }

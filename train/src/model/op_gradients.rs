@@ -13,7 +13,11 @@ use super::packed::{LossWeights, PackedBatch};
 use super::reference;
 use super::shape::ModelShape;
 use super::sum::{GradientSum, Share};
+use crate::testing::{agree, wide};
 use crate::tokens::Sample;
+
+/// Of the largest difference.
+const TOLERANCE: f64 = 2e-5;
 
 const VOCABULARY: usize = 11;
 
@@ -65,35 +69,6 @@ fn sums(sum: Arc<GradientSum>) -> Vec<Vec<f32>> {
         .collect()
 }
 
-fn wide(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|v| f64::from(*v)).collect()
-}
-
-/// Compares the gradient of one argument with central differences of `value`.
-fn agree(what: &str, at: &[f32], found: &[f32], value: &dyn Fn(&[f64]) -> f64) {
-    const STEP: f64 = 1e-5;
-    let exact = wide(at);
-    let differences: Vec<f64> = (0..at.len())
-        .map(|i| {
-            let moved = |by: f64| {
-                let mut moved = exact.clone();
-                moved[i] += by;
-                value(&moved)
-            };
-            (moved(STEP) - moved(-STEP)) / (2.0 * STEP)
-        })
-        .collect();
-    let largest = differences.iter().fold(0.0_f64, |m, d| m.max(d.abs()));
-    assert_eq!(found.len(), differences.len(), "{what}");
-    for (i, (found, exact)) in found.iter().zip(&differences).enumerate() {
-        let error = (f64::from(*found) - exact).abs();
-        assert!(
-            error < 2e-5 * largest,
-            "{what}[{i}]: {found} against {exact} (largest {largest})"
-        );
-    }
-}
-
 #[test]
 fn the_block_agrees_with_finite_differences() {
     let (shape, batch) = (shape(), batch());
@@ -132,9 +107,11 @@ fn the_block_agrees_with_finite_differences() {
     let (wide_x, wide_weights) = (wide(&x), wide(&weights));
     let found = to_vec(gradients.get(&x_leaf).unwrap()).unwrap();
     drop(gradients);
-    agree("x", &x, &found, &|x| value(x, &wide_weights));
+    agree("x", &x, &found, TOLERANCE, &|x| value(x, &wide_weights));
     let found = sums(sum).concat();
-    agree("weights", &weights, &found, &|w| value(&wide_x, w));
+    agree("weights", &weights, &found, TOLERANCE, &|w| {
+        value(&wide_x, w)
+    });
 }
 
 #[test]
@@ -191,7 +168,7 @@ fn the_head_agrees_with_finite_differences() {
     };
     let exact = [wide(x), wide(norm), wide(output)];
     for (i, name) in ["x", "norm", "output"].into_iter().enumerate() {
-        agree(name, &arguments[i], &found[i], &|moved| {
+        agree(name, &arguments[i], &found[i], TOLERANCE, &|moved| {
             let mut all: [&[f64]; 3] = [&exact[0], &exact[1], &exact[2]];
             all[i] = moved;
             value(all)
