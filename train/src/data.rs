@@ -141,6 +141,14 @@ impl<R: Read> Read for HashingReader<R> {
     }
 }
 
+/// The SHA-256 of a file, in lower-case hexadecimal digits. It is read in pieces.
+pub(crate) fn sha256(path: &Path) -> Result<String> {
+    let mut hasher = Sha256::new();
+    let mut file = File::open(path).map_err(TrainError::io(path))?;
+    std::io::copy(&mut file, &mut hasher).map_err(TrainError::io(path))?;
+    Ok(hex(&hasher.finalize()))
+}
+
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;

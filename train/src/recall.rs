@@ -51,16 +51,10 @@ pub(crate) fn drawn(
         let (state, utterance) = draw(&mut rng);
         Transition {
             game: format!("recall:{index}"),
-            subtask_index: 0,
-            step_index: 0,
-            state,
-            utterance,
-            reward: 0.0,
-            span: 1,
             done: true,
-            next: None,
             source: Source::Expert,
             end: EndKind::Success,
+            ..Transition::for_cloning(state, utterance)
         }
     };
     (0..count).map(transition).collect()

@@ -11,7 +11,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use stride_agent::transition::{EndKind, Source, Transition};
+use stride_agent::transition::Transition;
 
 use crate::collect::world::is_training_game;
 use crate::data;
@@ -70,9 +70,9 @@ pub fn relabel(files: &[PathBuf], labeller: &Labeller, out: &Path) -> Result<Rel
     let mut writer = LineWriter::create(out)?;
     let mut rng = ChaCha8Rng::seed_from_u64(labeller.seed);
     for file in files {
-        // The calls of one step share what is exchanged, so a step is edited as one.
-        let mut step: Vec<Transition> = Vec::new();
-        data::visit(file, |_, mut transition| {
+        // What is exchanged in a copy is exchanged in the whole game.
+        let mut game: Vec<Transition> = Vec::new();
+        data::visit(file, |_, transition| {
             report.read += 1;
             if !is_training_game(&transition.game) {
                 report.foreign += 1;
@@ -89,23 +89,19 @@ pub fn relabel(files: &[PathBuf], labeller: &Labeller, out: &Path) -> Result<Rel
                 return Ok(());
             };
             report.agreed += u64::from(label == transition.utterance);
-            transition = Transition {
-                utterance: label,
-                reward: 0.0,
-                span: 1,
-                done: false,
-                next: None,
-                source: Source::Relabelled,
-                end: EndKind::Truncated,
-                ..transition
+            let labelled = Transition {
+                game: transition.game,
+                subtask_index: transition.subtask_index,
+                step_index: transition.step_index,
+                ..Transition::for_cloning(transition.state, label)
             };
-            if step.last().is_some_and(|last| last.game != transition.game) {
-                flush(&mut step, labeller, &mut rng, &mut writer, &mut report)?;
+            if game.last().is_some_and(|last| last.game != labelled.game) {
+                flush(&mut game, labeller, &mut rng, &mut writer, &mut report)?;
             }
-            step.push(transition);
+            game.push(labelled);
             Ok(())
         })?;
-        flush(&mut step, labeller, &mut rng, &mut writer, &mut report)?;
+        flush(&mut game, labeller, &mut rng, &mut writer, &mut report)?;
     }
     writer.finish()?;
     Ok(report)
@@ -142,7 +138,7 @@ fn flush(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stride_agent::transition::FrameText;
+    use stride_agent::transition::{FrameText, Source};
 
     fn take(game: &str, thing: &str, said: &str) -> Transition {
         Transition {

@@ -231,3 +231,23 @@ pub struct Transition {
     /// How the episode ended.
     pub end: EndKind,
 }
+
+impl Transition {
+    /// An utterance that a frame is labelled with, to be cloned and no more: what came of it, and next, is not known.
+    #[must_use]
+    pub const fn for_cloning(state: FrameText, utterance: String) -> Self {
+        Self {
+            game: String::new(),
+            subtask_index: 0,
+            step_index: 0,
+            state,
+            utterance,
+            reward: 0.0,
+            span: 1,
+            done: false,
+            next: None,
+            source: Source::Relabelled,
+            end: EndKind::Truncated,
+        }
+    }
+}

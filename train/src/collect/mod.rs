@@ -19,7 +19,7 @@ use stride_agent::transition::{EndKind, Transition};
 
 use crate::data;
 use crate::demonstrate::parts::Parts;
-use crate::error::{Result, TrainError};
+use crate::error::Result;
 
 pub mod player;
 pub mod world;
@@ -122,8 +122,7 @@ pub fn run(
         jobs: _,
         out,
     } = options;
-    let weights = std::fs::read(policy).map_err(TrainError::io(policy))?;
-    let weights = data::hex(&Sha256::digest(&weights));
+    let weights = data::sha256(policy)?;
     let settings = format!(
         "{world} {} games, {rounds} rounds\n{weights}, temperature {temperature}, constrained {constrain}, seed {seed}, at most \
          {max_actions} actions",

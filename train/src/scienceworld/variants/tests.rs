@@ -8,21 +8,15 @@ use super::*;
 fn low(observation: &str, subtask: &str) -> Transition {
     Transition {
         game: "scienceworld:find-animal/0".into(),
-        subtask_index: 0,
-        step_index: 0,
-        state: FrameText::Low {
-            scene: String::new(),
-            observation: observation.into(),
-            subtask: subtask.into(),
-            progress: String::new(),
-        },
-        utterance: String::new(),
-        reward: 0.0,
-        span: 1,
-        done: false,
-        next: None,
-        source: Source::Expert,
-        end: EndKind::Success,
+        ..Transition::for_cloning(
+            FrameText::Low {
+                scene: String::new(),
+                observation: observation.into(),
+                subtask: subtask.into(),
+                progress: String::new(),
+            },
+            String::new(),
+        )
     }
 }
 
