@@ -6,7 +6,7 @@ use stride_agent::event::Silent;
 use stride_agent::policy::Policy;
 use stride_agent::transition::EndKind;
 use stride_environments::scienceworld::{
-    self, EpisodeId, ScienceWorldEnvironment, Session, Settings, Split,
+    self, EpisodeId, HARMLESS_ACTION, ScienceWorldEnvironment, Session, Settings, Split,
 };
 
 use super::episodes::game_name;
@@ -60,7 +60,10 @@ impl HeldOutVariations {
                 .take()
                 .unwrap_or_else(|| Session::new(self.settings.clone()));
             let mut world = ScienceWorldEnvironment::new(session, *id);
-            let limits = Limits::default();
+            let limits = Limits {
+                fallback_action: HARMLESS_ACTION.to_owned(),
+                ..Limits::default()
+            };
             let played = episode::play(&mut world, policy, &limits, self.max_actions, &mut Silent);
             self.session = Some(world.into_session());
             let (won, score) = played.map_or((false, 0.0), |(report, _)| {

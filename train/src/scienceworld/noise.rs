@@ -5,6 +5,7 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use stride_agent::policy::{Policy, PolicyError, Utterance};
 use stride_agent::utterance::{format_low, parse_low};
+use stride_environments::scienceworld::HARMLESS_ACTION;
 use stride_environments::scienceworld::view::View;
 use stride_firmware_config::frame::StepFrame;
 
@@ -73,7 +74,7 @@ impl NoisyExpert {
                 None => format!("close {thing}"),
             },
             (8, _) => format!("activate {thing}"),
-            _ => "look around".to_owned(),
+            _ => HARMLESS_ACTION.to_owned(),
         };
         format_low(&command, low.finished && self.rng.random_bool(KEPT_FLAG))
     }

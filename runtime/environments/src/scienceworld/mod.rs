@@ -29,6 +29,9 @@ mod task;
 mod transcript;
 pub mod view;
 
+/// The action that changes nothing: it takes no time in the simulator.
+pub const HARMLESS_ACTION: &str = "look around";
+
 pub use crate::transcripts::TranscriptError;
 pub use environment::{
     Ending, EnvironmentOptions, MOVE_LIMIT, NOT_UNDERSTOOD, ScienceWorldEnvironment,

@@ -4,14 +4,12 @@ use std::sync::{Mutex, PoisonError};
 
 use stride_agent::environment::{Environment, EnvironmentError, Opening, Outcome};
 use stride_environments::scienceworld::{
-    self, EpisodeId, ScienceWorldEnvironment, Session, Settings, SimulatorError, Split,
+    self, EpisodeId, HARMLESS_ACTION, ScienceWorldEnvironment, Session, Settings, SimulatorError,
+    Split,
 };
 
 use super::spec::{Episodes, Extent};
 use super::{Game, GameLabel, Games};
-
-/// What the simulator answers without its clock moving on.
-const HARMLESS: &str = "look around";
 
 /// Episodes in the order of their tasks, then variations. As many JVMs are started as episodes are open at the same time;
 /// one that died is replaced when its session starts the next episode.
@@ -83,7 +81,7 @@ impl Games for ScienceWorldGames {
     }
 
     fn harmless_action(&self) -> Option<&'static str> {
-        Some(HARMLESS)
+        Some(HARMLESS_ACTION)
     }
 
     fn has_templates(&self) -> bool {
