@@ -5,17 +5,24 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
+use stride_agent::form::Form;
 use stride_agent::transition::{EndKind, Source};
 use stride_firmware_config::level::PolicyLevel;
 use stride_train::data;
 use stride_train::error::TrainError;
 use stride_train::inspect::{Counter, Filter, Readable};
+use stride_train::reform::reform;
 
 const EXAMPLES: &str = "Examples:
   stride-train data inspect demos.jsonl.zst
   stride-train data inspect demos.jsonl.zst --level high --limit 3
   stride-train data inspect demos.jsonl.zst --game household:17 --limit 0   # a whole episode
   stride-train data inspect demos.jsonl.zst --text 'soapbar' --json | jq .utterance";
+
+const REFORM_EXAMPLES: &str = "Examples:
+  stride-train data reform demos.jsonl.zst --form flat -o flat.jsonl.zst
+  stride-train bc --data flat.jsonl.zst --out flat-run
+  stride-eval run --policy flat.gguf --form flat --world alfworld:PATH:valid_seen   # played as it was trained";
 
 /// Arguments of `stride-train data`.
 #[derive(Debug, Args)]
@@ -28,6 +35,22 @@ pub struct DataArgs {
 enum DataCommand {
     /// Show transitions as a person reads them, and count them.
     Inspect(InspectArgs),
+    /// Make transitions of another form of policy: the ablations, and the baseline that is shown the whole episode.
+    Reform(ReformArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REFORM_EXAMPLES)]
+struct ReformArgs {
+    /// Transition files (JSON Lines, plain or .zst), each episode's calls in order.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// no-progress, flat or history.
+    #[arg(long)]
+    form: Form,
+    /// Where to write them (JSON Lines; compressed when the name ends in .zst).
+    #[arg(short, long)]
+    out: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -118,7 +141,17 @@ impl InspectArgs {
 /// # Errors
 /// When a file cannot be read or holds a line that is no transition.
 pub fn run(args: &DataArgs) -> anyhow::Result<ExitCode> {
-    let DataCommand::Inspect(args) = &args.command;
+    let args = match &args.command {
+        DataCommand::Inspect(args) => args,
+        DataCommand::Reform(args) => {
+            let (read, written) = reform(&args.files, args.form, &args.out)?;
+            println!(
+                "{read} transitions read, {written} written to {}",
+                args.out.display()
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     match inspect(args, &mut BufWriter::new(io::stdout().lock())) {
         // Whoever reads only the first lines (`head`) has seen enough.
         Err(TrainError::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {}

@@ -6,6 +6,7 @@
 //! | [`scienceworld`] | the expert of ScienceWorld |
 //! | [`demos`], [`demonstrate`] | demonstrations: episodes as transitions, one by one and the whole job |
 //! | [`collect`], [`relabel`] | what a policy does in training games, and what the expert would have said there |
+//! | [`mod@reform`] | transitions for the ablations and the history-conditioned baseline |
 //! | [`recall`] | exercises in looking names up |
 //! | [`success`] | games won by a policy in training, on held-out training games |
 //! | [`data`] | transition files, the held-out split |
@@ -48,6 +49,7 @@ pub mod optimizer;
 pub mod parallel;
 pub mod policy;
 pub mod recall;
+pub mod reform;
 pub mod relabel;
 pub mod report;
 pub mod rl;

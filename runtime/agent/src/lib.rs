@@ -8,6 +8,7 @@
 //! | [`utterance`] | parsing of what a policy says: `action; True` or `action; False` |
 //! | [`agent`] | [`agent::StepAgent`]: one observation in, one action out; all memory is an `AgentState` |
 //! | [`episode`] | the loop that plays one episode and reports what happened |
+//! | [`form`] | the ablations and the history-conditioned baseline: policies that lack a level |
 //! | [`event`] | what callers print, log or stream while it runs |
 //! | [`transition`] | augmented step-level transitions as JSON Lines (method section 6) |
 //! | [`recorder`] | builds transitions from the events of an episode |
@@ -19,6 +20,7 @@ pub mod agent;
 pub mod environment;
 pub mod episode;
 pub mod event;
+pub mod form;
 pub mod places;
 pub mod policy;
 pub mod recorder;

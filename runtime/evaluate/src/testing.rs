@@ -106,6 +106,7 @@ pub fn report(lengths: &[u32], games: usize, graded: bool) -> Report {
         world: "corridor".into(),
         games,
         max_actions: 50,
+        form: stride_agent::form::Form::Hierarchical,
         constrained: false,
         temperature: crate::temperature::Temperatures::GREEDY,
         seed: 0,

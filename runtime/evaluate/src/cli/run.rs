@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use indicatif::ProgressBar;
+use stride_agent::form::{Form, Formed};
 use stride_agent::transition::Transition;
 use stride_evaluate::episode::{Episode, Rules};
 use stride_evaluate::error::EvalError;
@@ -61,6 +62,13 @@ pub struct Run {
     #[arg(long, value_name = "N", default_value = "1")]
     jobs: NonZeroUsize,
 
+    /// Play the policy in the form that it was trained in: hierarchical, no-progress, flat or history
+    ///
+    /// The others are ablations and the baseline of the method: without progress; without subtasks; shown the whole episode
+    /// instead of both. `stride-train data reform` makes the transitions that they are trained from.
+    #[arg(long, value_name = "FORM", default_value_t = Form::Hierarchical, conflicts_with = "record")]
+    form: Form,
+
     /// Write the table and every episode with the cost of each step as JSON
     #[arg(long, value_name = "OUT")]
     json: Option<PathBuf>,
@@ -103,6 +111,7 @@ impl Run {
             world: self.world.to_string(),
             games: chosen.len(),
             max_actions: self.max_actions,
+            form: self.form,
             constrained: options.constrain,
             temperature: options.temperature,
             seed,
@@ -115,7 +124,7 @@ impl Run {
         let plan = Plan {
             games: chosen,
             rules: Rules {
-                limits: setup.limits,
+                limits: self.form.limits(setup.limits),
                 max_actions: self.max_actions,
                 record: self.record.is_some(),
             },
@@ -127,7 +136,8 @@ impl Run {
             played: 0,
             record: self.record.as_deref().map(RecordFile::create).transpose()?,
         };
-        let episodes = run::run(&plan, &*games, || options.load(), &stop, &mut watcher);
+        let load = || options.load().map(|policy| Formed::new(self.form, policy));
+        let episodes = run::run(&plan, &*games, load, &stop, &mut watcher);
         watcher.bar.finish_and_clear();
         // What was recorded is kept even when the run failed.
         let recorded = watcher.record.map_or(Ok(()), RecordFile::finish);

@@ -5,6 +5,7 @@
 mod text;
 
 use serde::Serialize;
+use stride_agent::form::Form;
 
 use super::summary::Summary;
 use crate::episode::Episode;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub games: usize,
     /// Most actions of an episode.
     pub max_actions: u32,
+    /// Which levels the policy has.
+    pub form: Form,
     /// Whether low-level utterances were decoded along verb templates filled with names of the frame.
     pub constrained: bool,
     /// Sampling temperatures; 0 is greedy.
@@ -66,7 +69,10 @@ impl Settings {
         } else {
             "unconstrained"
         };
-        format!("{mode}, {constraint}")
+        match self.form {
+            Form::Hierarchical => format!("{mode}, {constraint}"),
+            form => format!("{mode}, {constraint}, {form}"),
+        }
     }
 }
 
