@@ -6,8 +6,9 @@
 //! - *choices*: recorded high-level frames in which a measurement decides, or the life span of animals. Each comes several times over
 //!   one observation, with the measurement turned round and the boxes exchanged, so that nothing but the join of condition and
 //!   measurement tells the answers apart. Where the substance decides, it is exchanged for others that are known;
-//! - *searches*: rooms full of things, open and closed, as in the recall exercises ([`super::recall`]), and over each of them
-//!   several searches, takes and the progress that follows;
+//! - *searches*: rooms that were seen and rooms that nobody knows, as in the recall exercises ([`super::recall`]), and over each of
+//!   them several searches, takes and the progress that follows: what is looked for is there or not, and anywhere;
+//! - *lost*: searches that go on in another room ([`super::lost`]);
 //! - *all else*, drawn so that every task comes up as often as any other, with names exchanged ([`super::variants`]).
 //!
 //! The expert is a function of the frame, so its answer is right for frames that the simulator would never show.
@@ -17,11 +18,13 @@ use std::collections::BTreeMap;
 use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use stride_agent::transition::{EndKind, FrameText, Source, Transition};
+use stride_agent::transition::{FrameText, Transition};
+use stride_environments::scienceworld::HARMLESS_ACTION;
 use stride_environments::scienceworld::view::{Thing, View};
 use stride_firmware_config::state::Completed;
 
 use super::Expert;
+use super::lost::Lost;
 use super::recall;
 use super::skill::{recipe, search, take};
 use super::variants::{self, KNOWN, YOUNG};
@@ -29,13 +32,22 @@ use super::words;
 use crate::error::{Result, TrainError};
 
 /// Share of the drills that are choices.
-const CHOICES: f64 = 0.3;
+const CHOICES: f64 = 0.2;
 
 /// Share that reads a recipe.
-const RECIPES: f64 = 0.05;
+const RECIPES: f64 = 0.08;
 
 /// Share that searches; what is left is drawn from all tasks alike.
 const SEARCHES: f64 = 0.25;
+
+/// Share that looks for a substance in another room.
+const LOST: f64 = 0.15;
+
+/// Frames of one of these, so that they weigh as much as the other kinds.
+const LOST_FRAMES: usize = 3;
+
+/// Share of the rooms that were seen.
+const SEEN: f64 = 0.6;
 
 /// Instructions whose boxes are chosen by a measurement.
 const MEASURED: [&str; 2] = ["determine if ", "measure the temperature of "];
@@ -72,6 +84,7 @@ pub fn drills(transitions: &[Transition], count: usize, seed: u64) -> Result<Vec
         tasks.entry(task).or_default().push(transition);
     }
     let tasks: Vec<Vec<&Transition>> = tasks.into_values().collect();
+    let lost = Lost::new(transitions);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut made = Vec::with_capacity(count);
     for index in 0.. {
@@ -83,9 +96,14 @@ pub fn drills(transitions: &[Transition], count: usize, seed: u64) -> Result<Vec
             let kind = choices.choose(&mut rng);
             kind.map_or_else(Vec::new, |kind| choose(kind, &mut rng))
         } else if kind < CHOICES + RECIPES {
-            read_recipe(&known, &mut rng)
+            let room = room(transitions, &known, &mut rng);
+            read_recipe(room, &known, &mut rng)
         } else if kind < CHOICES + RECIPES + SEARCHES {
-            look_for(&known, &mut rng)
+            let room = room(transitions, &known, &mut rng);
+            look_for(room, &known, &mut rng)
+        } else if kind < CHOICES + RECIPES + SEARCHES + LOST {
+            let frames = (0..LOST_FRAMES).filter_map(|_| lost.frame(&known, &mut rng));
+            frames.filter_map(labelled).collect()
         } else {
             let any = tasks
                 .choose(&mut rng)
@@ -260,11 +278,33 @@ fn turned(progress: &str) -> String {
     progress.to_owned()
 }
 
+/// A room that was seen, or one that nobody knows: where things usually are must not tell where they are.
+fn room(transitions: &[Transition], known: &[String], rng: &mut ChaCha8Rng) -> View {
+    match transitions.choose(rng) {
+        Some(seen) if rng.random_bool(SEEN) => View::read(seen.state.as_frame().observation()),
+        _ => recall::clear_room(known, rng),
+    }
+}
+
 /// Searches and takes in one room, and what the progress says after them.
-fn look_for(known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
-    let mut view = recall::clear_room(known, rng);
+fn look_for(mut view: View, known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
+    view.feedback.clear();
     let mut opened = Vec::new();
     for thing in &mut view.things {
+        if thing.open.is_some() {
+            if thing.is_closed() && rng.random_bool(0.5) {
+                thing.open = Some(true);
+                let inside = (0..rng.random_range(0..3)).map(|_| Thing {
+                    name: recall::any(known, rng),
+                    ..Thing::default()
+                });
+                thing.contents = Some(inside.collect());
+            }
+            if thing.open == Some(true) {
+                opened.push(thing.name.clone());
+            }
+            continue;
+        }
         // Something with a door, so that there are places to be opened and opened ones.
         if thing.state.is_none() && rng.random_bool(0.3) {
             let contents = thing.contents.take();
@@ -296,8 +336,7 @@ fn look_for(known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
         let before = if checked.is_empty() {
             String::new()
         } else {
-            let note = checked.join(", ");
-            format!("No {name} yet, unchecked places remain. || [Checked: {note}]")
+            search::nowhere(name, &checked.join(", "))
         };
         frames.push(if turn % 2 == 0 {
             FrameText::Low {
@@ -313,7 +352,7 @@ fn look_for(known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
         } else {
             let action = match &last {
                 Some(last) if rng.random_bool(0.8) => format!("open {last}"),
-                _ => "look around".to_owned(),
+                _ => HARMLESS_ACTION.to_owned(),
             };
             FrameText::Progress {
                 scene: String::new(),
@@ -328,12 +367,15 @@ fn look_for(known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
 }
 
 /// A recipe that was read just now.
-fn read_recipe(known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
-    let mut view = recall::clear_room(known, rng);
+fn read_recipe(mut view: View, known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
     thin(&mut view, rng);
+    let there: Vec<String> = view.everything().map(|thing| thing.name.clone()).collect();
     let product = recall::any(known, rng);
     let parts: Vec<String> = (0..rng.random_range(2..=4))
-        .map(|_| recall::any(known, rng))
+        .map(|_| match there.choose(rng) {
+            Some(name) if rng.random_bool(0.5) => name.clone(),
+            _ => recall::any(known, rng),
+        })
         .collect();
     view.feedback = recipe::reading(&product, &parts);
     let frame = FrameText::Progress {
@@ -349,19 +391,7 @@ fn read_recipe(known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
 /// The expert's transition of a frame that was made up; `None` when it does not know the frame.
 fn labelled(state: FrameText) -> Option<Transition> {
     let utterance = Expert.answer(&state.as_frame()).ok()?;
-    Some(Transition {
-        game: String::new(),
-        subtask_index: 0,
-        step_index: 0,
-        state,
-        utterance,
-        reward: 0.0,
-        span: 1,
-        done: false,
-        next: None,
-        source: Source::Relabelled,
-        end: EndKind::Truncated,
-    })
+    Some(Transition::for_cloning(state, utterance))
 }
 
 #[cfg(test)]
@@ -457,7 +487,14 @@ mod tests {
                 .filter(|t| t.utterance.starts_with(start))
                 .count()
         };
-        for start in ["open ", "pick up ", "No ", "To make ", "move ", "focus on "] {
+        for start in [
+            "open ",
+            "pick up ",
+            "The ",
+            "To make ",
+            "move ",
+            "focus on ",
+        ] {
             assert!(said(start) > 0, "{start}");
         }
     }

@@ -27,6 +27,7 @@ pub mod episodes;
 pub mod families;
 pub mod held_out;
 pub mod house;
+mod lost;
 pub mod noise;
 pub mod recall;
 pub mod situation;
@@ -201,7 +202,7 @@ mod tests {
         "the thermometer measures a temperature of 101 degrees celsius | kitchen: cupboard open [metal pot [liquid lead]]; oven \
             on open []; sink off [flower pot 1 [apple tree adult [red apple], soil]] | doors: hallway open | holding: metal \
             fork, seed jar [apple seed]",
-        "No ice yet, unchecked places remain. || [Checked: fridge] || [Route: kitchen -> hallway] || [Connections: battery - \
+        "The ice is nowhere yet. || [Checked: fridge] || [Route: kitchen -> hallway] || [Connections: battery - \
             red wire - battery]",
     ];
 

@@ -3,7 +3,7 @@
 //! What a small network learns last is to copy a name that it has not met, and to say which thing holds another. A demonstration
 //! asks for one such look-up among ten tokens or more; an exercise asks for half a dozen in a row. It is a frame of the layout
 //! that asks `recall A, B, C`, over rooms filled with names of the demonstrations and with names that nobody knows, and its
-//! utterance is `A in tin cup, B closed, no C`: what stands behind the first thing of that name. Half of the exercises are
+//! utterance is `A in tin cup, B closed, C nowhere, D holds E and F`: what stands behind the first thing of that name. Half of the exercises are
 //! low-level frames, half high-level ones with the question as their task.
 
 use std::collections::BTreeSet;
@@ -168,7 +168,7 @@ fn thing(known: &[String], depth: u32, rng: &mut ChaCha8Rng) -> Thing {
 /// Where the thing is, then what stands behind its name.
 fn answer(view: &View, name: &str) -> String {
     let (Some(place), Some(thing)) = (view.place_of(name), view.find(name)) else {
-        return format!("no {name}");
+        return format!("{name} nowhere");
     };
     let mut answer = name.to_owned();
     if let Some(state) = &thing.state {
@@ -176,6 +176,10 @@ fn answer(view: &View, name: &str) -> String {
     }
     if thing.is_closed() {
         answer.push_str(" closed");
+    }
+    let inside: Vec<&str> = thing.contents().iter().map(|t| t.name.as_str()).collect();
+    if !inside.is_empty() {
+        answer = format!("{answer} holds {}", inside.join(" and "));
     }
     match place {
         Place::Room => answer,
@@ -236,7 +240,7 @@ mod tests {
                 match view.find(name) {
                     None => {
                         absent += 1;
-                        assert_eq!(said, format!("no {name}"));
+                        assert_eq!(said, format!("{name} nowhere"));
                     }
                     Some(thing) => {
                         assert!(said.starts_with(name), "{said}");

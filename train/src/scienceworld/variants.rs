@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
-use stride_agent::transition::{EndKind, FrameText, Source, Transition};
+use stride_agent::transition::{FrameText, Transition};
 use stride_environments::scienceworld::view::View;
 
 use super::Expert;
@@ -22,7 +22,9 @@ const COLOURS: [&str; 9] = [
 ];
 
 /// Instructions that name a thing: what stands before the name and behind it.
-const NAMING: [(&str, &str); 11] = [
+const NAMING: [(&str, &str); 13] = [
+    ("turn on the ", " by powering it"),
+    ("turn on the ", ". First"),
     ("determine if ", " is electrically"),
     ("measure the temperature of ", ", which"),
     ("measure the melting point of ", ", which"),
@@ -125,6 +127,8 @@ struct Edits {
     names: Vec<(String, String)>,
     /// The room of the aim, and another one.
     room: Option<(String, &'static str)>,
+    /// Numbers of flower pots, for 1 to 9.
+    pots: Vec<u32>,
     /// Whether temperatures are exchanged.
     are_numbers_new: bool,
     /// Where new temperatures come from.
@@ -144,9 +148,12 @@ impl Edits {
             .iter()
             .find_map(|t| task_of(&t.state))
             .unwrap_or_default();
-        Self {
+        let mut pots: Vec<u32> = (1..=9).collect();
+        pots.shuffle(rng);
+        let mut edits = Self {
             colours,
             letters,
+            pots,
             paints: if task.starts_with(PAINT) {
                 paints(rng)
             } else {
@@ -156,7 +163,14 @@ impl Edits {
             room: None,
             are_numbers_new: rng.random_bool(NEW_NUMBERS),
             seed: rng.random(),
-        }
+        };
+        // A name is replaced behind its colour, `red light bulb`, so it is looked for as it is then.
+        let names = std::mem::take(&mut edits.names);
+        edits.names = names
+            .into_iter()
+            .map(|(old, new)| (edits.text(&old), new))
+            .collect();
+        edits
     }
 
     /// Draws another room for the aim of this frame, if it has one.
@@ -177,16 +191,10 @@ impl Edits {
         let state = transition.state.edited(&mut |text| self.text(text));
         let utterance = Expert.answer(&state.as_frame()).ok()?;
         Some(Transition {
-            state,
-            utterance,
-            reward: 0.0,
-            span: 1,
-            done: false,
-            next: None,
-            source: Source::Relabelled,
-            end: EndKind::Truncated,
             game: transition.game.clone(),
-            ..*transition
+            subtask_index: transition.subtask_index,
+            step_index: transition.step_index,
+            ..Transition::for_cloning(state, utterance)
         })
     }
 
@@ -205,6 +213,11 @@ impl Edits {
                     .map(|colour| self.colours[kind][colour].to_owned())
             } else if previous == "substance" {
                 letter(word).map(|index| self.letters[index].to_string())
+            } else if previous == "pot" {
+                let number: Option<usize> = word.parse().ok();
+                number
+                    .and_then(|number| self.pots.get(number.checked_sub(1)?))
+                    .map(u32::to_string)
             } else if previous == "thermometer"
                 || previous == "above"
                 || previous == "below"

@@ -7,7 +7,7 @@
 
 use stride_environments::scienceworld::view::{Thing, View};
 
-use crate::scienceworld::house::{FOUNDRY, KITCHEN, OUTSIDE, WORKSHOP};
+use crate::scienceworld::house::{ART_STUDIO, FOUNDRY, GREENHOUSE, KITCHEN, OUTSIDE, WORKSHOP};
 use crate::scienceworld::situation::Situation;
 use crate::scienceworld::skill::treat::{self, Verb};
 use crate::scienceworld::skill::{dunk, focus, go, put, search, take, vessel};
@@ -21,6 +21,19 @@ pub struct Goal {
 
 /// The vessel for what has none.
 const POT: &str = "metal pot";
+
+/// The rooms in which a substance is looked for, the likely ones first: food is in the kitchen, metals are in the workshop.
+pub const SEARCHED: [&str; 9] = [
+    KITCHEN,
+    WORKSHOP,
+    "living room",
+    "bedroom",
+    ART_STUDIO,
+    "bathroom",
+    GREENHOUSE,
+    FOUNDRY,
+    OUTSIDE,
+];
 
 /// Where it is kept.
 const CUPBOARD: &str = "cupboard";
@@ -54,6 +67,12 @@ const fn appliance(verb: Verb) -> (&'static str, &'static str) {
 }
 
 impl Goal {
+    /// What is to be treated.
+    #[must_use]
+    pub fn substance(&self) -> &str {
+        &self.substance
+    }
+
     /// The next subtask.
     #[must_use]
     pub fn next(&self, s: &Situation<'_>) -> String {
@@ -103,11 +122,25 @@ impl Goal {
         match solid {
             Some(solid) if s.view.holds(POT) => put::sentence(&solid.name, POT),
             Some(_) => pot(s),
-            None if s.is_in(KITCHEN) || is_seen(&s.view, &self.substance) => {
-                search::sentence(&self.substance)
-            }
-            None => go::sentence(KITCHEN),
+            None if is_seen(&s.view, &self.substance) => search::sentence(&self.substance),
+            None => self.look_elsewhere(s),
         }
+    }
+
+    /// It is not in sight: what is closed here is opened, then come the other rooms.
+    fn look_elsewhere(&self, s: &Situation<'_>) -> String {
+        let room = s.view.room.as_str();
+        let was_gone_to = |room: &str| s.issued(&go::sentence(room));
+        let is_looked_into = s.is_in(KITCHEN) || was_gone_to(room);
+        if is_looked_into && s.view.everything().any(Thing::is_closed) {
+            return search::sentence(&self.substance);
+        }
+        // What was gone to last and not reached is gone to again.
+        let missed = |other: &str| other != room && s.last() == Some(&go::sentence(other));
+        let next = SEARCHED
+            .into_iter()
+            .find(|other| missed(other) || (*other != room && !was_gone_to(other)));
+        next.map_or_else(|| search::sentence(&self.substance), go::sentence)
     }
 }
 
@@ -207,6 +240,36 @@ mod tests {
             melt(&at("kitchen", "oven off closed", "metal pot [ice]"), &focus),
             "melt ice in metal pot with the oven"
         );
+    }
+
+    #[test]
+    fn what_is_not_in_the_kitchen_is_looked_for_elsewhere() {
+        let boil = |observation: &str, issued: &[&str]| {
+            next("boil lead", observation, issued, "The lead is nowhere yet.")
+        };
+        let kitchen = |fridge: &str| {
+            format!("kitchen: fridge {fridge} | doors: hallway open | holding: orange")
+        };
+        let workshop =
+            |things: &str| format!("workshop: {things} | doors: hallway open | holding: orange");
+        let (search, to_kitchen, to_workshop) = (
+            "find and take lead",
+            "go to the kitchen",
+            "go to the workshop",
+        );
+        assert_eq!(boil(&kitchen("closed"), &[to_kitchen]), search);
+        let in_vain = [to_kitchen, search];
+        assert_eq!(boil(&kitchen("open []"), &in_vain), to_workshop);
+        let there = [to_kitchen, search, to_workshop];
+        assert_eq!(
+            boil(&kitchen("open []"), &there),
+            to_workshop,
+            "not reached"
+        );
+        assert_eq!(boil(&workshop("lead; battery"), &there), search);
+        assert_eq!(boil(&workshop("box closed"), &there), search);
+        assert_eq!(boil(&workshop("battery"), &there), "go to the living room");
+        assert_eq!(boil(&workshop("box closed"), &[]), to_kitchen, "the start");
     }
 
     #[test]

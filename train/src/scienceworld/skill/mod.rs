@@ -3,6 +3,7 @@
 use std::fmt;
 
 use stride_agent::utterance::format_low;
+use stride_environments::scienceworld::HARMLESS_ACTION;
 use stride_environments::scienceworld::view::{View, budget};
 
 pub mod circuit;
@@ -53,7 +54,7 @@ impl Action {
     /// Hands back to the planner: nothing more can be done here. Looking around costs no time in the simulator.
     #[must_use]
     pub fn give_back() -> Self {
-        Self::finish("look around")
+        Self::finish(HARMLESS_ACTION)
     }
 }
 

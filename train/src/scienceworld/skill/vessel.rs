@@ -2,7 +2,7 @@
 //!
 //! The lists are those of the training variations.
 
-use stride_environments::scienceworld::view::{Thing, View};
+use stride_environments::scienceworld::view::{Place, Thing, View};
 
 /// Last words of the names of things that one carries a substance in.
 const VESSELS: [&str; 4] = ["cup", "jar", "jug", "pot"];
@@ -68,16 +68,29 @@ pub fn referent(view: &View, thing: &Thing) -> String {
     if view.everything().filter(|t| t.name == *name).count() < 2 {
         return name.clone();
     }
+    located(view, thing)
+}
+
+/// This thing with what it is in or on, if that is not the room.
+#[must_use]
+pub fn located(view: &View, thing: &Thing) -> String {
+    let name = &thing.name;
+    match place(view, thing) {
+        Place::Held => format!("{name} in inventory"),
+        Place::In(holder) => format!("{name} in {}", holder.name),
+        Place::Room => name.clone(),
+    }
+}
+
+/// Where this thing is; of equal ones, one that is held before one that is in something.
+#[must_use]
+pub fn place<'a>(view: &'a View, thing: &Thing) -> Place<'a> {
     if view.holding.contains(thing) {
-        return format!("{name} in inventory");
+        return Place::Held;
     }
-    let around = view
-        .everything()
-        .find(|other| other.contents().contains(thing));
-    match around {
-        Some(place) => format!("{name} in {}", place.name),
-        None => name.clone(),
-    }
+    view.everything()
+        .find(|other| other.contents().contains(thing))
+        .map_or(Place::Room, Place::In)
 }
 
 /// How an action names the first thing of this name.
