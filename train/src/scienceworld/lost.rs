@@ -178,3 +178,86 @@ fn substance(task: &str) -> Option<String> {
     let name = goal.substance();
     (!vessel::is_form(name, "water")).then(|| name.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::SeedableRng as _;
+
+    use super::*;
+    use crate::scienceworld::Expert;
+
+    fn demonstrations() -> Vec<Transition> {
+        let high = |task: &str| {
+            FrameText::High {
+            scene: String::new(),
+            observation: "The fridge is now open. | kitchen: cupboard closed; fridge open [chocolate] | doors: hallway open | \
+                holding: orange"
+                .into(),
+            task: task.into(),
+            completed: Box::default(),
+            progress: String::new(),
+        }
+        };
+        let low = |observation: &str| FrameText::Low {
+            scene: String::new(),
+            observation: observation.into(),
+            subtask: "go to the workshop".into(),
+            progress: String::new(),
+        };
+        let frames = [
+            high("melt chocolate. First, focus on the substance."),
+            high("melt water. First, focus on the substance."),
+            low("workshop: battery; box closed | doors: hallway open | holding: orange"),
+            low(
+                "You move to the living room. | living room: couch | doors: hallway open | holding: orange",
+            ),
+        ];
+        let transition = |state| Transition::for_cloning(state, String::new());
+        frames.into_iter().map(transition).collect()
+    }
+
+    #[test]
+    fn searches_go_on_where_nothing_is_closed_any_more() {
+        let demonstrations = demonstrations();
+        let lost = Lost::new(&demonstrations);
+        assert_eq!(lost.asked.len(), 1, "water is not looked for");
+        let rooms: Vec<&str> = lost.rooms.iter().map(|(room, _)| *room).collect();
+        assert_eq!(rooms, ["kitchen", "workshop", "living room"]);
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let known = ["tin".to_owned()];
+        let mut said = BTreeSet::new();
+        for _ in 0..500 {
+            let frame = lost.frame(&known, &mut rng).unwrap();
+            let FrameText::High {
+                task, observation, ..
+            } = &frame
+            else {
+                panic!("a search is planned by the high level");
+            };
+            let name = substance(task).unwrap();
+            assert!(!task.contains("chocolate"), "{task}");
+            let view = View::read(observation);
+            let label = Expert.answer(&frame.as_frame()).unwrap();
+            let seen = view
+                .everything()
+                .any(|thing| vessel::is_form(&thing.name, &name));
+            let shut = view.everything().any(Thing::is_closed);
+            if !seen && !shut {
+                assert!(label.starts_with("go to the "), "{frame:?}: {label}");
+                assert!(!label.ends_with(&view.room), "{frame:?}: {label}");
+            } else if !seen {
+                assert!(!label.starts_with("pick up ") && !label.starts_with("move "));
+            }
+            said.insert(label.replace(&name, "X"));
+        }
+        for label in [
+            "go to the workshop",
+            "go to the living room",
+            "find and take X",
+        ] {
+            assert!(said.contains(label), "{label}: {said:?}");
+        }
+    }
+}
