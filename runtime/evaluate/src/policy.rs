@@ -1,7 +1,7 @@
 //! GGUF policies, and how the engine is told to run them.
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use stride_engine::{ActionTemplates, EngineOptions, LlamaPolicy, Sampling, digest};
@@ -94,6 +94,8 @@ const fn greedy() -> Temperatures {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn options(path: &Path) -> PolicyOptions {

@@ -1,7 +1,7 @@
 //! A policy file under its name.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use stride_engine::digest_each;
 
