@@ -167,7 +167,7 @@ pub fn write(path: &Path, layout: &ParameterLayout, weights: &[f32]) -> Result<(
 /// Writes tensors as one file.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`fn@write`].
 pub fn write_named(path: &Path, tensors: Vec<(String, Named<'_>)>) -> Result<()> {
     let mut end = 0;
     let infos = tensors.iter().map(|(name, tensor)| {

@@ -8,7 +8,7 @@
 //!   measurement tells the answers apart. Where the substance decides, it is exchanged for others that are known;
 //! - *searches*: rooms that were seen and rooms that nobody knows, as in the recall exercises ([`super::recall`]), and over each of
 //!   them several searches, takes and the progress that follows: what is looked for is there or not, and anywhere;
-//! - *lost*: searches that go on in another room ([`super::lost`]);
+//! - *lost*: searches that go on in another room (the module `lost`);
 //! - *all else*, drawn so that every task comes up as often as any other, with names exchanged ([`super::variants`]).
 //!
 //! The expert is a function of the frame, so its answer is right for frames that the simulator would never show.
