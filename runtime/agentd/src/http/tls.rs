@@ -23,7 +23,7 @@ const PEM: u64 = 1 << 20;
 const HANDSHAKE: u8 = 0x16;
 
 /// What a client hears that speaks HTTP where TLS is spoken; nginx says the same.
-const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 82\r\n\r\n\
+const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 81\r\n\r\n\
     {\"error\":{\"code\":\"tls_needed\",\"message\":\"this port speaks TLS: write https://\"}}\n";
 
 /// The files of a certificate, both in the PEM format.
