@@ -4,7 +4,7 @@
 //! - Steps go to the worker in the order in which they came, one more at once than it answers calls together.
 //! - A worker that ends, hangs (no step comes back within the deadline) or talks nonsense is killed and replaced. Steps that
 //!   were in it are suspects: they are made again one at a time, so that a step which kills its worker is known by its deed.
-//!   A step that was alone in the worker when it ended twice is refused; the agent stays as it was. Texts are not begun again.
+//!   A step that was alone in the worker when it ended three times is refused; the agent stays as it was. Texts are not begun again.
 //! - An idle worker is probed, so that readiness rests on finished policy calls.
 //! - A new model is loaded beside the old one and takes over when no step is out. While its first steps are on probation, a
 //!   failure brings the old model back, and the step is made again by that.
@@ -27,8 +27,9 @@ use super::status::Status;
 use crate::metrics::{EndReason, Metrics, SwitchResult};
 use crate::worker::protocol::{FromWorker, StepOutcome, TextOutput, ToWorker};
 
-/// A step that was alone in a worker which ended this often is refused.
-const DEADLY: u32 = 2;
+/// A step that was alone in a worker which ended this often is refused. Not at the second time: a thousand kills at random hit a step
+/// that was begun again once more.
+const DEADLY: u32 = 3;
 
 /// Between two attempts to start a worker: at first, and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));

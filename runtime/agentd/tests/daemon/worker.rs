@@ -26,7 +26,7 @@ fn a_killed_or_crashed_worker_costs_time_and_nothing_else() {
                 });
             }
             let worker = place.worker();
-            // Every fifth right at its start, before it makes steps: one that was alone in two workers that ended is refused.
+            // Every fifth right at its start, before it makes steps: one that was alone in three workers that ended is refused.
             let most = if in_steps { 200 } else { 5 };
             std::thread::sleep(Duration::from_millis(dice.random_range(0..most)));
             // No SIGSEGV: the first one that comes from outside only takes away the handler of the Rust runtime.
