@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::app::App;
 use super::body::Body;
 use super::error::{ApiError, Refusals};
+use super::query;
 use crate::agents::service::PAGE;
 use crate::store::AgentId;
 
@@ -72,16 +73,16 @@ pub async fn list(
     State(app): State<App>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<AgentList>, ApiError> {
-    let Query(page) = page.map_err(|rejection| invalid(rejection.body_text()))?;
-    let after = page.after.as_deref().map(parse_id).transpose()?;
-    let limit = page.limit.unwrap_or(100);
-    if !(1..=PAGE).contains(&limit) {
-        return Err(invalid(format!("limit: {limit} is not in 1 to {PAGE}")));
-    }
+    let page = query::read(page)?;
+    let after: Option<AgentId> = query::parsed("after", page.after.as_deref())?;
+    let limit = query::limit(page.limit, 100, PAGE)?;
     match (page.order, after) {
         (Order::Id, after) => Ok(Json(app.agents.list(after.as_ref(), limit))),
         (Order::Used, None) => Ok(Json(app.agents.latest(limit))),
-        (Order::Used, Some(_)) => Err(invalid("after: with order=used there is one page only")),
+        (Order::Used, Some(_)) => {
+            let problem = "with order=used there is one page only";
+            Err(ApiError::field("after", problem))
+        }
     }
 }
 
@@ -141,13 +142,4 @@ pub(super) fn known(id: IdPath) -> Result<AgentId, ApiError> {
     let none = || ApiError::new(StatusCode::NOT_FOUND, "no_agent", "there is no such agent");
     let Path(id) = id.map_err(|_| none())?;
     id.parse().map_err(|_| none())
-}
-
-fn parse_id(text: &str) -> Result<AgentId, ApiError> {
-    text.parse()
-        .map_err(|error: crate::store::database::NoAgentId| invalid(format!("after: {error}")))
-}
-
-fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "invalid", message)
 }

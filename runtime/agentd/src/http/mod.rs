@@ -7,6 +7,7 @@
 //! | [`page`] | the page at `/` |
 //! | [`stream`] | steps as server-sent events |
 //! | [`body`] | JSON in and out, bounded in size and time |
+//! | [`query`] | query strings |
 //! | [`error`] | [`ApiError`]: every refusal has a status, a code and a sentence |
 //! | [`guard`] | who may ask, and how often |
 //! | [`router`] | the routes, and the OpenAPI document made from them |
@@ -24,6 +25,7 @@ pub mod models;
 pub mod observe;
 pub mod openai;
 pub mod page;
+pub mod query;
 pub mod router;
 pub mod serve;
 pub mod stream;

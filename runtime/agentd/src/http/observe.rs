@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use serde::Deserialize;
 use stride_client::observe::{DaemonState, MadeSteps};
 use utoipa::IntoParams;
@@ -13,6 +12,7 @@ use utoipa::IntoParams;
 use super::app::App;
 use super::error::{ApiError, Refusals};
 use super::health::readiness;
+use super::query;
 use crate::agents::recent::REMEMBERED;
 use crate::agents::service::unix_seconds;
 use crate::machine;
@@ -41,17 +41,9 @@ pub async fn steps(
     State(app): State<App>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<MadeSteps>, ApiError> {
-    let Query(which) = which.map_err(|rejection| invalid(rejection.body_text()))?;
-    let agent: Option<AgentId> = match which.agent.as_deref().map(str::parse) {
-        None => None,
-        Some(Ok(id)) => Some(id),
-        Some(Err(error)) => return Err(invalid(format!("agent: {error}"))),
-    };
-    let limit = which.limit.unwrap_or(256);
-    if !(1..=REMEMBERED).contains(&limit) {
-        let message = format!("limit: {limit} is not in 1 to {REMEMBERED}");
-        return Err(invalid(message));
-    }
+    let which = query::read(which)?;
+    let agent: Option<AgentId> = query::parsed("agent", which.agent.as_deref())?;
+    let limit = query::limit(which.limit, 256, REMEMBERED)?;
     let recent = app.agents.recent();
     Ok(Json(recent.after(which.after, agent.as_ref(), limit)))
 }
@@ -89,8 +81,4 @@ pub async fn state(State(app): State<App>) -> Json<DaemonState> {
         worker,
         device,
     })
-}
-
-fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "invalid", message)
 }
