@@ -71,14 +71,7 @@ impl fmt::Display for Page<'_> {
 
 fn figures(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     f.write_str("<ul class=\"figures\">\n")?;
-    let mut figure = |value: String, what: String| {
-        writeln!(
-            f,
-            "<li><strong>{}</strong><span>{}</span></li>",
-            Text(value),
-            Text(what)
-        )
-    };
+    let mut figure = |value, what| html::figure(f, value, what);
     if let Some(step) = report.contenders.first() {
         figure(
             format!("{:.1} ms", step.millis.p50),

@@ -34,6 +34,16 @@ pub(crate) fn begin_main(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("</header>\n<main>\n")
 }
 
+/// One of the few figures that a reader came for, in a list of the class `figures`.
+pub(crate) fn figure(f: &mut fmt::Formatter<'_>, value: String, what: String) -> fmt::Result {
+    writeln!(
+        f,
+        "<li><strong>{}</strong><span>{}</span></li>",
+        Text(value),
+        Text(what)
+    )
+}
+
 /// Closes a page.
 pub(crate) fn close(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("</main>\n</body>\n</html>\n")

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use crate::episode::{End, Origin};
-use crate::html::chart;
-use crate::html::escape::Text;
 use crate::html::table::{Cell, Table, count, number};
+use crate::html::{self, chart};
 use crate::memory::mebibytes;
 use crate::run::report::Report;
 use crate::statistics::{Interval, Mean, Spread};
@@ -14,14 +13,7 @@ use crate::statistics::{Interval, Mean, Spread};
 pub(super) fn headline(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     let summary = &report.summary;
     f.write_str("<ul class=\"figures\">\n")?;
-    let mut figure = |value: String, what: String| {
-        writeln!(
-            f,
-            "<li><strong>{}</strong><span>{}</span></li>",
-            Text(value),
-            Text(what)
-        )
-    };
+    let mut figure = |value, what| html::figure(f, value, what);
     if let Some(scores) = &summary.score {
         let between = |mean: &Mean| range(mean.interval, 1.0);
         figure(
