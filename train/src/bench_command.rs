@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use stride_train::bc::config::BcConfig;
 use stride_train::bench::peer::{Comparison, PeerModel, compare};
 use stride_train::bench::steps::{BenchOptions, Measurement, measure};
+use stride_train::settings::Settings as _;
 
 const EXAMPLES: &str = "Examples:
   stride-train bench

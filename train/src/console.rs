@@ -4,7 +4,8 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use stride_train::bc::metrics::Metrics;
-use stride_train::bc::run::{Event, Start};
+use stride_train::bc::run::{Ending, Event, Start};
+use stride_train::settings::Settings as _;
 
 /// Draws a run.
 pub struct Console {
@@ -29,9 +30,13 @@ impl Console {
         }
     }
 
-    /// Leaves the bar as it stands.
-    pub fn finish(&self) {
+    /// Leaves the bar as it stands and says how the run ended.
+    pub fn finish(&self, ending: Ending, folder: &Path) {
         self.bar.abandon();
+        match ending {
+            Ending::Finished => println!("finished; report in {}/report.html", folder.display()),
+            Ending::Stopped { step } => println!("stopped at step {step}; go on with --resume"),
+        }
     }
 
     fn start(&mut self, start: &Start) {

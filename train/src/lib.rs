@@ -25,6 +25,7 @@
 //! | [`inspect`] | transitions as a person reads them |
 //! | [`rl`] | step-level offline reinforcement learning |
 //! | [`tensors`] | weights in safetensors files |
+//! | [`settings`] | what the settings of every stage have in common |
 //! | [`checkpoint`] | checkpoint folders in Hugging Face form |
 //! | [`policy`] | a checkpoint behind the agent's `Policy` trait |
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -54,6 +55,7 @@ pub mod relabel;
 pub mod report;
 pub mod rl;
 pub mod scienceworld;
+pub mod settings;
 pub mod success;
 pub mod tensorboard;
 pub mod tensors;

@@ -20,12 +20,13 @@ use stride_agent::transition::Transition;
 use stride_train::backbone;
 use stride_train::bc::begin;
 use stride_train::bc::config::BcConfig;
-use stride_train::bc::run::{self, Ending, PlayGames, RunHooks, RunOptions};
+use stride_train::bc::run::{self, PlayGames, RunHooks, RunOptions};
 use stride_train::data;
 use stride_train::demonstrate;
 use stride_train::recall;
 use stride_train::report;
 use stride_train::scienceworld;
+use stride_train::settings::Settings as _;
 use stride_train::tokenizer;
 use stride_train::tokens::FrameTokenizer;
 
@@ -292,12 +293,7 @@ fn behaviour_cloning(args: BcArgs) -> anyhow::Result<ExitCode> {
             play: play.as_mut().map(|play| &mut **play as &mut PlayGames<'_>),
         },
     )?;
-    console.finish();
-    let folder = options.out.display();
-    match ending {
-        Ending::Finished => println!("finished; report in {folder}/report.html"),
-        Ending::Stopped { step } => println!("stopped at step {step}; go on with --resume"),
-    }
+    console.finish(ending, &options.out);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -318,11 +314,7 @@ pub(crate) fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
 /// Settings from the run to resume, a file or the defaults, with the command line's overrides.
 fn run_options(args: BcArgs) -> anyhow::Result<RunOptions> {
     let stored = args.out.join(run::CONFIG);
-    let mut config = match &args.config {
-        Some(path) => BcConfig::from_file(path)?,
-        None if args.resume && stored.exists() => BcConfig::from_file(&stored)?,
-        None => BcConfig::default(),
-    };
+    let mut config = BcConfig::chosen(args.config.as_deref(), args.resume, &stored)?;
     if let Some(folder) = &args.init {
         config.model = begin::checkpoint_shape(folder)?;
     }

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use stride_train::bc::run::{Ending, PlayGames, RunHooks};
+use stride_train::bc::run::{PlayGames, RunHooks};
 use stride_train::rl::config::{RlConfig, Weighing};
 use stride_train::rl::report::{LevelReport, Line};
 use stride_train::rl::run::{self, Event, RlOptions};
+use stride_train::settings::Settings as _;
 
 use crate::console::Console;
 use crate::held_out_args::HeldOutArgs;
@@ -68,11 +69,7 @@ enum WeighBy {
 /// Runs the command.
 pub fn run(args: RlArgs) -> anyhow::Result<ExitCode> {
     let stored = args.out.join(run::CONFIG);
-    let mut config = match &args.config {
-        Some(path) => RlConfig::from_file(path)?,
-        None if args.resume && stored.exists() => RlConfig::from_file(&stored)?,
-        None => RlConfig::default(),
-    };
+    let mut config = RlConfig::chosen(args.config.as_deref(), args.resume, &stored)?;
     config.run.steps = args.steps.unwrap_or(config.run.steps);
     config.run.seed = args.seed.unwrap_or(config.run.seed);
     config.run.threads = args.threads.unwrap_or(config.run.threads);
@@ -105,14 +102,7 @@ pub fn run(args: RlArgs) -> anyhow::Result<ExitCode> {
             play: play.as_mut().map(|play| &mut **play as &mut PlayGames<'_>),
         },
     )?;
-    console.finish();
-    let folder = options.out.display();
-    match ending {
-        Ending::Finished => println!("finished; page in {folder}/report.html"),
-        Ending::Stopped { step } => {
-            println!("stopped at step {step} of the actor; go on with --resume");
-        }
-    }
+    console.finish(ending, &options.out);
     Ok(ExitCode::SUCCESS)
 }
 

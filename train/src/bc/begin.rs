@@ -12,7 +12,7 @@ use super::samples::Demonstrations;
 use super::state::{self, RunRecord};
 use crate::backbone::Backbone;
 use crate::checkpoint::Checkpoint;
-use crate::data::hex;
+use crate::data::{self, hex};
 use crate::error::{Result, TrainError};
 use crate::files::write_atomically;
 use crate::lora::layout::AdapterLayout;
@@ -66,10 +66,7 @@ pub(super) fn begin(options: &RunOptions, demonstrations: &Demonstrations) -> Re
 fn resume(options: &RunOptions, demonstrations: &Demonstrations, last: &Path) -> Result<Beginning> {
     let config = &options.config;
     let (record, state) = state::load(last)?;
-    let digests = |files: &[crate::data::DataFile]| -> Vec<String> {
-        files.iter().map(|file| file.sha256.clone()).collect()
-    };
-    if digests(&record.data) != digests(&demonstrations.files) {
+    if !data::is_same(&record.data, &demonstrations.files) {
         return Err(TrainError::checkpoint(
             last,
             "it was trained on other data files; start a new run with --init instead",

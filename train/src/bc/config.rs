@@ -1,14 +1,13 @@
 //! Settings of a behaviour-cloning run, as TOML.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, TrainError};
+use crate::error::Result;
 use crate::lora::config::LoraConfig;
 use crate::model::packed::LossWeights;
 use crate::model::shape::ModelShape;
 use crate::optimizer::OptimizerConfig;
+use crate::settings::{Settings, positive, ranged};
 
 /// All settings. Every field has a default; unknown fields are refused.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -185,25 +184,9 @@ impl LossConfig {
     }
 }
 
+impl Settings for BcConfig {}
+
 impl BcConfig {
-    /// Reads settings from a TOML file.
-    ///
-    /// # Errors
-    /// When the file cannot be read, does not parse, or names an unknown setting.
-    pub fn from_file(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(TrainError::io(path))?;
-        toml::from_str(&text).map_err(|source| TrainError::ConfigFile {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })
-    }
-
-    /// The settings as TOML, defaults included.
-    #[must_use]
-    pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).expect("settings are plain tables of numbers and flags")
-    }
-
     /// Refuses impossible settings.
     ///
     /// # Errors
@@ -213,15 +196,6 @@ impl BcConfig {
         if let Some(lora) = &self.lora {
             lora.validate()?;
         }
-        let positive = |field, value: u64| {
-            if value == 0 {
-                return Err(TrainError::Config {
-                    field,
-                    reason: "must be positive".into(),
-                });
-            }
-            Ok(())
-        };
         positive("run.steps", self.run.steps)?;
         positive("run.batch_tokens", self.run.batch_tokens as u64)?;
         positive("run.micro_tokens", self.run.micro_tokens as u64)?;
@@ -231,15 +205,6 @@ impl BcConfig {
         positive("loss.high_every", self.loss.high_every)?;
         positive("loss.low_every", self.loss.low_every)?;
         positive("loss.progress_every", self.loss.progress_every)?;
-        let ranged = |field, value: f64, low: f64, high: f64| {
-            if !(low..=high).contains(&value) {
-                return Err(TrainError::Config {
-                    field,
-                    reason: format!("{value} is not between {low} and {high}"),
-                });
-            }
-            Ok(())
-        };
         let optimizer = &self.optimizer;
         ranged("data.held_out", self.data.held_out, 0.0, 0.9)?;
         ranged("optimizer.lr", optimizer.lr, 0.0, 1.0)?;

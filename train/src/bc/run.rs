@@ -23,6 +23,7 @@ use crate::parallel;
 use crate::policy::CandlePolicy;
 use crate::report;
 use crate::rl::config::RlSettings;
+use crate::settings::Settings as _;
 use crate::tensorboard::EventFile;
 use crate::tokens::{FrameTokenizer, Sample};
 

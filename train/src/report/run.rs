@@ -12,6 +12,7 @@ use crate::bc::scalars::scalars;
 use crate::bc::state::{self, RunRecord};
 use crate::error::Result;
 use crate::files::write_atomically;
+use crate::settings::Settings as _;
 
 /// The page in the run's folder.
 pub const REPORT: &str = "report.html";

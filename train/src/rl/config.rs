@@ -1,13 +1,12 @@
 //! Settings of the second stage, as TOML.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
 use crate::bc::config::{BcConfig, DataConfig, LossConfig, RunConfig, TokenizerConfig};
-use crate::error::{Result, TrainError};
+use crate::error::Result;
 use crate::model::shape::ModelShape;
 use crate::optimizer::OptimizerConfig;
+use crate::settings::{Settings, positive, ranged};
 
 /// All settings. Every field has a default; unknown fields are refused. The network's sizes are those of the checkpoint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -156,25 +155,9 @@ impl CriticConfig {
     }
 }
 
+impl Settings for RlConfig {}
+
 impl RlConfig {
-    /// Reads settings from a TOML file.
-    ///
-    /// # Errors
-    /// When the file cannot be read, does not parse, or names an unknown setting.
-    pub fn from_file(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(TrainError::io(path))?;
-        toml::from_str(&text).map_err(|source| TrainError::ConfigFile {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })
-    }
-
-    /// The settings as TOML, defaults included.
-    #[must_use]
-    pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).expect("settings are plain tables of numbers and flags")
-    }
-
     /// The actor's part as settings of weighted cloning, for a network of this shape.
     #[must_use]
     pub fn cloning(&self, shape: &ModelShape) -> BcConfig {
@@ -211,12 +194,7 @@ impl RlConfig {
             ("critics.log_every", critics.log_every),
             ("critics.save_every", critics.save_every),
         ] {
-            if value == 0 {
-                return Err(TrainError::Config {
-                    field,
-                    reason: "must be positive".into(),
-                });
-            }
+            positive(field, value)?;
         }
         for (field, value, low, high) in [
             ("critics.lr", critics.lr, 0.0, 1.0),
@@ -230,12 +208,7 @@ impl RlConfig {
             ("weights.anchor", weights.anchor, 0.0, 1000.0),
             ("weights.anchor_share", weights.anchor_share, 0.0, 1.0),
         ] {
-            if !(low..=high).contains(&value) {
-                return Err(TrainError::Config {
-                    field,
-                    reason: format!("{value} is not between {low} and {high}"),
-                });
-            }
+            ranged(field, value, low, high)?;
         }
         Ok(())
     }

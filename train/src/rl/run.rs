@@ -18,6 +18,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Result, TrainError};
 use crate::files::{create_folder, write_atomically};
 use crate::parallel;
+use crate::settings::Settings as _;
 
 /// The settings of the stage in the run's folder.
 pub const CONFIG: &str = "rl.toml";
@@ -206,10 +207,7 @@ fn begin(options: &RlOptions, data: &Demonstrations, width: usize) -> Result<Cri
     }
     let critics = Critics::load(&path, width)?;
     let record = &critics.record;
-    let digests = |files: &[crate::data::DataFile]| -> Vec<String> {
-        files.iter().map(|file| file.sha256.clone()).collect()
-    };
-    if digests(&record.data) != digests(&data.files) {
+    if !crate::data::is_same(&record.data, &data.files) {
         return Err(TrainError::checkpoint(
             &path,
             "it was trained on other data files",
