@@ -63,13 +63,14 @@ enum Command {
     /// Behaviour cloning of the three levels.
     ///
     /// The run's folder gets `last.safetensors` (resumable state), `best.safetensors` (weights with the best held-out
-    /// exact match), `tokenizer.json`, `config.toml`, `metrics.jsonl`, an event file for TensorBoard and `report.html`. Ctrl-C and
+    /// score, `run.best_by`), `tokenizer.json`, `config.toml`, `metrics.jsonl`, an event file for TensorBoard and `report.html`. Ctrl-C and
     /// SIGTERM save and stop.
     Bc(Box<BcArgs>),
     /// Step-level offline reinforcement learning from a checkpoint: critics, then advantage-weighted cloning.
     ///
     /// The run's folder gets what `bc` writes, and `features.bin` (hidden states of the checkpoint's policy), `critics.safetensors`,
-    /// `critics.jsonl` (losses, values, advantages, weights) and `rl.toml`. Ctrl-C and SIGTERM save and stop; --resume goes on.
+    /// `critics.jsonl` (losses, values, advantages, weights) and `rl.toml`. Ctrl-C and SIGTERM save and stop; --resume goes on, but reads
+    /// features that were not all read from the beginning.
     Rl(Box<rl_command::RlArgs>),
     /// Turn a run's weights into a checkpoint folder (config.json, tokenizer.json, model.safetensors, stride.json).
     Export(ExportArgs),
@@ -99,6 +100,9 @@ struct RecallArgs {
     /// Exercises to make.
     #[arg(long, default_value_t = 60_000)]
     count: usize,
+    /// Leave out the games that training with this held-out share would hold out.
+    #[arg(long, default_value_t = 0.02)]
+    held_out: f64,
     /// Seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -115,6 +119,9 @@ struct DrillsArgs {
     /// Drills to make, within the few that share an observation.
     #[arg(long, default_value_t = 120_000)]
     count: usize,
+    /// Leave out the games that training with this held-out share would hold out.
+    #[arg(long, default_value_t = 0.02)]
+    held_out: f64,
     /// Seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -201,7 +208,7 @@ struct ExportArgs {
     /// The checkpoint folder to write.
     #[arg(short, long)]
     out: PathBuf,
-    /// Export the last weights instead of those with the best held-out exact match.
+    /// Export the last weights instead of those with the best held-out score (`run.best_by`).
     #[arg(long)]
     last: bool,
     /// Write the adapters alone, in PEFT's form, for a run that trained some; their base is the folder `base` of the run.
@@ -237,22 +244,25 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn make_drills(args: &DrillsArgs) -> anyhow::Result<ExitCode> {
-    let made = scienceworld::drills::drills(&read_all(&args.data)?, args.count, args.seed)?;
+    let known = read_training(&args.data, args.held_out)?;
+    let made = scienceworld::drills::drills(&known, args.count, args.seed)?;
     demonstrate::write(&made, &args.out)?;
     println!("{} drills in {}", made.len(), args.out.display());
     Ok(ExitCode::SUCCESS)
 }
 
-fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Transition>> {
+/// The transitions of files, without those of held-out games.
+fn read_training(paths: &[PathBuf], held_out: f64) -> anyhow::Result<Vec<Transition>> {
     let mut transitions = Vec::new();
     for path in paths {
         transitions.extend(data::read_for_cloning(path)?.1);
     }
+    transitions.retain(|transition| !data::is_held_out(&transition.game, held_out));
     Ok(transitions)
 }
 
 fn make_exercises(args: &RecallArgs) -> anyhow::Result<ExitCode> {
-    let transitions = read_all(&args.data)?;
+    let transitions = read_training(&args.data, args.held_out)?;
     let made = match args.world {
         RecallWorld::Household => recall::exercises(&transitions, args.count, args.seed)?,
         RecallWorld::Scienceworld => {
@@ -265,8 +275,7 @@ fn make_exercises(args: &RecallArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn train_tokenizer(args: &TokenizerArgs) -> anyhow::Result<ExitCode> {
-    let mut transitions = read_all(&args.data)?;
-    transitions.retain(|transition| !data::is_held_out(&transition.game, args.held_out));
+    let transitions = read_training(&args.data, args.held_out)?;
     let trained = FrameTokenizer::new(tokenizer::train(&transitions, args.vocab_size)?)?;
     std::fs::write(&args.out, trained.to_json()?)
         .with_context(|| format!("writing {}", args.out.display()))?;
@@ -320,7 +329,7 @@ fn run_options(args: BcArgs) -> anyhow::Result<RunOptions> {
     }
     let backbone = match &args.backbone {
         Some(given) => {
-            let folder = backbone::convert::folder(given, &args.out.join("backbone"))?;
+            let folder = backbone::convert::folder(given, &args.out.join(backbone::convert::NAME))?;
             config.model = backbone::shape(&folder, config.model.max_positions)?;
             Some(folder)
         }

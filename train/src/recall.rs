@@ -12,7 +12,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use stride_agent::places::{Name, NameList};
-use stride_agent::transition::{EndKind, FrameText, Source, Transition};
+use stride_agent::transition::{FrameText, Transition};
 
 use crate::error::{Result, TrainError};
 use crate::expert::observation::names_in;
@@ -51,9 +51,6 @@ pub(crate) fn drawn(
         let (state, utterance) = draw(&mut rng);
         Transition {
             game: format!("recall:{index}"),
-            done: true,
-            source: Source::Expert,
-            end: EndKind::Success,
             ..Transition::for_cloning(state, utterance)
         }
     };
@@ -174,6 +171,7 @@ fn answer(kind: &str, items: &[Name], places: &NameList) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stride_agent::transition::{EndKind, Source};
 
     fn demonstrations() -> Vec<Transition> {
         let list: Vec<String> = (0..30)

@@ -7,8 +7,12 @@
 //! | flat | left out | the task for the subtask; no flag | the task for the subtask; the subtasks that are done stand before it |
 //! | history | left out | the task for the subtask, the transcript for the progress; no flag | left out |
 //!
-//! The flat form's progress covers the episode and not a subtask, `Done: g1; g2. p`, so that it loses nothing that the program
-//! that wrote the labels knew.
+//! The flat form's progress covers the episode and not a subtask, `Done: g1; g2. p`, where `p` is the last progress that was
+//! written, also when its subtask is done: the next subtask may follow from it. So it loses nothing that the program that wrote the
+//! labels knew.
+//!
+//! Two forms tell an episode as a whole, so they need its calls from the first on and without gaps, as an episode is recorded.
+//! Edited copies, drills and the frames that `relabel` writes are single calls, and are refused.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +23,7 @@ use stride_firmware_config::capacity;
 
 use crate::data;
 use crate::demonstrate::parts::LineWriter;
-use crate::error::Result;
+use crate::error::{Result, TrainError};
 
 /// Writes the transitions of files in another form to `out` (JSON Lines, compressed with zstd when it ends in `.zst`), and says
 /// how many were read and written.
@@ -27,11 +31,20 @@ use crate::error::Result;
 /// The calls of an episode must follow one another, as they do in every file that is recorded.
 ///
 /// # Errors
-/// When a file cannot be read or written, or a line is not a transition.
+/// When a file cannot be read or written, a line is not a transition, or an episode has gaps and the form needs it whole.
 pub fn reform(files: &[PathBuf], form: Form, out: &Path) -> Result<(u64, u64)> {
     let (mut read, mut written) = (0, 0);
     let mut writer = LineWriter::create(out)?;
-    let mut write = |episode: &mut Vec<Transition>| -> Result<()> {
+    let mut write = |file: &Path, line: usize, episode: &mut Vec<Transition>| -> Result<()> {
+        if !form.has_subtasks()
+            && let Some(reason) = gap(episode)
+        {
+            return Err(TrainError::BadLine {
+                path: file.to_owned(),
+                line,
+                reason,
+            });
+        }
         for transition in reformed(episode, form) {
             writer.line(&transition)?;
             written += 1;
@@ -41,15 +54,17 @@ pub fn reform(files: &[PathBuf], form: Form, out: &Path) -> Result<(u64, u64)> {
     };
     for file in files {
         let mut episode: Vec<Transition> = Vec::new();
-        data::visit(file, |_, transition| {
+        let mut first = 1;
+        data::visit(file, |line, transition| {
             read += 1;
             if begins(&transition, episode.last()) {
-                write(&mut episode)?;
+                write(file, first, &mut episode)?;
+                first = line;
             }
             episode.push(transition);
             Ok(())
         })?;
-        write(&mut episode)?;
+        write(file, first, &mut episode)?;
     }
     writer.finish()?;
     Ok((read, written))
@@ -62,6 +77,23 @@ fn begins(transition: &Transition, last: Option<&Transition>) -> bool {
             || transition.step_index < last.step_index
             || matches!(&transition.state, FrameText::High { completed, .. } if completed.issued() == 0)
     })
+}
+
+/// Why these calls are not an episode as it was recorded, if they are not.
+fn gap(episode: &[Transition]) -> Option<String> {
+    let first = episode.first()?;
+    if !matches!(&first.state, FrameText::High { completed, .. } if completed.issued() == 0) {
+        return Some(format!(
+            "no episode of {} begins here (its first call names the first subtask): this form needs whole episodes",
+            first.game
+        ));
+    }
+    let skips = |pair: &&[Transition]| pair[1].step_index > pair[0].step_index + 1;
+    let pair = episode.windows(2).find(skips)?;
+    Some(format!(
+        "in the episode of {} that begins here step {} follows step {}: this form needs whole episodes",
+        first.game, pair[1].step_index, pair[0].step_index
+    ))
 }
 
 /// The calls of one episode in this form.
@@ -109,10 +141,21 @@ fn flat(episode: &[Transition]) -> Vec<Transition> {
     let mut out = Vec::new();
     let mut whole = String::new();
     let mut done: Vec<&str> = Vec::new();
+    // The progress that a closed subtask ended with: those of the next one begin blank.
+    let mut carried = "";
+    let newest = |progress: &'_ str, carried: &'_ str| {
+        if progress.is_empty() {
+            carried
+        } else {
+            progress
+        }
+        .to_owned()
+    };
     for (at, transition) in episode.iter().enumerate() {
         let (state, utterance) = match &transition.state {
-            FrameText::High { task, .. } => {
+            FrameText::High { task, progress, .. } => {
                 task.clone_into(&mut whole);
+                carried = progress;
                 continue;
             }
             FrameText::Low {
@@ -125,7 +168,7 @@ fn flat(episode: &[Transition]) -> Vec<Transition> {
                     scene: scene.clone(),
                     observation: observation.clone(),
                     subtask: whole.clone(),
-                    progress: overall(&done, progress),
+                    progress: overall(&done, &newest(progress, carried)),
                 },
                 unflagged(&transition.utterance),
             ),
@@ -136,17 +179,14 @@ fn flat(episode: &[Transition]) -> Vec<Transition> {
                 progress,
                 action,
             } => {
-                let before = overall(&done, progress);
-                // A high-level call follows when the subtask is closed: its progress is not heard of again.
+                let before = overall(&done, &newest(progress, carried));
+                // A high-level call follows when the subtask is closed.
                 let closed = episode
                     .get(at + 1)
                     .is_some_and(|next| matches!(next.state, FrameText::High { .. }));
-                let local = if closed {
+                if closed {
                     done.push(subtask);
-                    ""
-                } else {
-                    &transition.utterance
-                };
+                }
                 (
                     FrameText::Progress {
                         scene: scene.clone(),
@@ -155,7 +195,7 @@ fn flat(episode: &[Transition]) -> Vec<Transition> {
                         progress: before,
                         action: action.clone(),
                     },
-                    overall(&done, local),
+                    overall(&done, &transition.utterance),
                 )
             }
         };
@@ -305,9 +345,9 @@ mod tests {
                 format!("l {task} [] go 0; False"),
                 format!("p {task} [] go 0 -> half way"),
                 format!("l {task} [half way] go 1; False"),
-                format!("p {task} [half way] err -> Done: take mug 1."),
-                format!("l {task} [Done: take mug 1.] go 2; False"),
-                format!("p {task} [Done: take mug 1.] go 2 -> Done: take mug 1. half way"),
+                format!("p {task} [half way] err -> Done: take mug 1. last"),
+                format!("l {task} [Done: take mug 1. last] go 2; False"),
+                format!("p {task} [Done: take mug 1. last] go 2 -> Done: take mug 1. half way"),
                 format!("l {task} [Done: take mug 1. half way] go 3; False"),
             ]
         );
@@ -334,6 +374,39 @@ mod tests {
         let text = overall(&done, "half way");
         assert!(text.len() <= capacity::PROGRESS && text.len() > capacity::PROGRESS - 40);
         assert!(text.ends_with("; find and take mug 39. half way"), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_whole_episode_is_refused_by_the_forms_that_tell_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out.jsonl");
+        let made = |name: &str, left_out: usize, form: Form| {
+            let path = folder.path().join(name);
+            let mut writer = LineWriter::create(&path).unwrap();
+            let mut episodes = episode("a");
+            episodes.extend(episode("b"));
+            episodes.remove(episode("a").len() + left_out);
+            for transition in &episodes {
+                writer.line(transition).unwrap();
+            }
+            writer.finish().unwrap();
+            reform(&[path], form, &out).map_err(|error| error.to_string())
+        };
+        // Without its first call; without the three calls of a step (one is enough to be seen where a step has one).
+        let error = made("headless", 0, Form::Flat).unwrap_err();
+        assert!(
+            error.contains("headless, line 10: no episode of b begins"),
+            "{error}"
+        );
+        assert!(made("headless", 0, Form::NoProgress).is_ok());
+    }
+
+    #[test]
+    fn a_step_that_is_missing_is_named() {
+        let mut episode = episode("a");
+        episode.retain(|transition| transition.step_index != 1);
+        let reason = gap(&episode).unwrap();
+        assert!(reason.contains("step 2 follows step 0"), "{reason}");
     }
 
     #[test]

@@ -60,9 +60,9 @@ pub struct RlArgs {
 enum WeighBy {
     /// By the critics' advantages.
     Advantage,
-    /// Won episodes alone, all alike.
+    /// What was said in won episodes alone, all of it alike.
     Success,
-    /// All alike.
+    /// Everything that was said alike.
     Uniform,
 }
 

@@ -107,10 +107,14 @@ impl Bench {
 
     fn command(&self, stage: &str, run: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stride-train"));
+        command.arg(stage);
+        // A run that goes on has its settings in its folder.
+        if !more.contains(&"--resume") {
+            command
+                .arg("--config")
+                .arg(self.path(&format!("{stage}.toml")));
+        }
         command
-            .arg(stage)
-            .arg("--config")
-            .arg(self.path(&format!("{stage}.toml")))
             .arg("--data")
             .arg(self.path("data.jsonl"))
             .arg("--out")
@@ -122,8 +126,12 @@ impl Bench {
     }
 
     fn second_stage(&self, run: &str, more: &[&str]) -> Command {
+        self.second_stage_from("cloned-policy", run, more)
+    }
+
+    fn second_stage_from(&self, policy: &str, run: &str, more: &[&str]) -> Command {
         let mut command = self.command("rl", run, more);
-        command.arg("--init").arg(self.path("cloned-policy"));
+        command.arg("--init").arg(self.path(policy));
         command
     }
 
@@ -209,6 +217,12 @@ fn a_run_killed_in_either_half_resumes_to_the_same_bits() {
     let other = ["--resume", "--weigh-by", "success"];
     let refused = bench.second_stage("killed", &other).output().unwrap();
     assert!(String::from_utf8_lossy(&refused.stderr).contains("other settings"));
+    // So is another policy than the one that the critics judged; neither changes what the run goes on with.
+    bench.export("whole");
+    let other = bench.second_stage_from("whole-policy", "killed", &["--resume"]);
+    let refused = { other }.output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("another checkpoint"));
+    bench.finish(bench.second_stage("killed", &["--resume"]));
 }
 
 fn kill_when(mut command: Command, path: &Path) {

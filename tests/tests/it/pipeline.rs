@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokenizers::Tokenizer;
 
 use crate::demonstrations;
-use crate::support::{folder, program, root, succeed};
+use crate::support::{folder, program, refuse, root, succeed};
 
 /// Tokens of an utterance at most, where both sides are compared.
 const CAP: u32 = 24;
@@ -52,6 +52,7 @@ lr = 0.003
 /// What the programs made, once for all tests.
 struct Made {
     folder: TempDir,
+    demonstrations: PathBuf,
     transitions: Vec<Transition>,
 }
 
@@ -103,6 +104,7 @@ fn made() -> &'static Made {
         );
         Made {
             folder,
+            demonstrations: demos,
             transitions,
         }
     })
@@ -154,6 +156,34 @@ fn a_trained_and_converted_policy_is_evaluated() {
     let calls = &report["summary"]["calls"];
     let calls = ["high", "low", "progress"].map(|level| calls[level].as_u64().unwrap());
     assert_eq!(transitions.len() as u64, calls.iter().sum::<u64>());
+}
+
+/// A GGUF is a backbone, in a run's folder that is not there yet; what was made of one file is not taken for another's.
+#[test]
+fn a_gguf_is_trained_on() {
+    let made = made();
+    let demos = made.demonstrations.clone();
+    let run = made.folder.path().join("deep/tuned");
+    let tune = |gguf: &Path| {
+        let mut command = program("stride-train");
+        command.args(["bc", "--steps", "2", "--threads", "1", "--backbone"]);
+        command.arg(gguf).arg("--data").arg(&demos).arg("--out");
+        command.arg(&run);
+        command
+    };
+    let printed = succeed(&mut tune(&made.gguf()));
+    assert!(printed.contains("saved"), "{printed}");
+    std::fs::remove_file(run.join("last.safetensors")).unwrap();
+    let other = made.folder.path().join("other.gguf");
+    succeed(
+        program("stride-convert")
+            .arg("export")
+            .arg(made.checkpoint())
+            .arg("--output")
+            .arg(&other)
+            .args(["--type", "f16"]),
+    );
+    refuse(&mut tune(&other), 1, &["it was not made of", "delete it"]);
 }
 
 #[test]

@@ -3,23 +3,39 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::data;
 use crate::error::{Result, TrainError};
+use crate::files::{create_folder, write_atomically};
 
+/// The folder of a converted backbone in a run's folder.
+pub const NAME: &str = "backbone";
 /// The variable that names the program.
 pub const VARIABLE: &str = "STRIDE_CONVERT";
 
-/// The folder of a backbone: `given` itself, or where it is a file, what the program makes of it in `folder`. A folder that is there
-/// already is taken as it is: the program leaves none behind that is not whole.
+/// The folder of a backbone: `given` itself, or where it is a file, what the program makes of it in `folder`. A folder that was made
+/// of the same file before is taken as it is: the program leaves none behind that is not whole.
 ///
 /// # Errors
-/// When the program cannot be started or refuses the file.
+/// When the program cannot be started or refuses the file, or the folder was made of another file.
 pub fn folder(given: &Path, folder: &Path) -> Result<PathBuf> {
     if !given.is_file() {
         return Ok(given.to_owned());
     }
-    if folder.join(crate::tensors::WHOLE).exists() {
-        return Ok(folder.to_owned());
+    let source = folder.with_file_name(format!("{}.sha256", NAME));
+    let digest = data::sha256(given)?;
+    if folder.exists() {
+        if std::fs::read_to_string(&source).is_ok_and(|made_of| made_of.trim() == digest) {
+            return Ok(folder.to_owned());
+        }
+        return Err(TrainError::checkpoint(
+            folder,
+            format!("it was not made of {}; delete it", given.display()),
+        ));
     }
+    if let Some(run) = folder.parent() {
+        create_folder(run)?;
+    }
+    write_atomically(&source, format!("{digest}\n").as_bytes())?;
     let program = find();
     let failed = |reason: String| TrainError::Player {
         program: program.clone(),

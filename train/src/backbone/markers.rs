@@ -31,6 +31,13 @@ pub fn check(tokenizer: &Tokenizer, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Rows that a matrix of one row a token needs. Ids may have gaps, so tokens are not merely counted.
+#[must_use]
+pub fn rows(tokenizer: &Tokenizer) -> usize {
+    let ids = tokenizer.get_vocab(true).into_values();
+    ids.max().map_or(0, |largest| largest as usize + 1)
+}
+
 /// Adds the markers that are not there, in the order of [`Marker::ALL`], and returns them.
 ///
 /// # Errors

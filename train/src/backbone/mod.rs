@@ -46,12 +46,12 @@ impl Backbone {
         let mut tokenizer = Tokenizer::from_bytes(bytes)
             .map_err(|error| TrainError::Tokenizer(format!("{}: {error}", path.display())))?;
         markers::check(&tokenizer, &path)?;
-        if tokenizer.get_vocab_size(true) > config.rows {
+        let needed = markers::rows(&tokenizer);
+        if needed > config.rows {
             return Err(TrainError::checkpoint(
                 folder,
                 format!(
-                    "the tokenizer has {} tokens, the network {}",
-                    tokenizer.get_vocab_size(true),
+                    "the tokenizer's tokens need {needed} rows, the network has {}",
                     config.rows
                 ),
             ));
@@ -59,7 +59,7 @@ impl Backbone {
         let fresh = markers::add(&mut tokenizer)?;
         let shape = config.shape(longest);
         let own = ParameterLayout::new(&shape, config.rows);
-        let rows = config.rows.max(tokenizer.get_vocab_size(true));
+        let rows = config.rows.max(markers::rows(&tokenizer));
         let layout = ParameterLayout::new(&shape, rows);
         let mut weights = tensors::read(folder, &own, &layout)?;
         let tokenizer = FrameTokenizer::new(tokenizer)?;

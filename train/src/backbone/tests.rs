@@ -190,6 +190,26 @@ fn texts_have_the_tokens_of_the_vocabulary_and_never_become_special() {
     assert_eq!(backbone.tokenizer.decode(&tokens).unwrap(), hostile);
 }
 
+/// A vocabulary need not number its tokens without gaps.
+#[test]
+fn a_token_without_a_row_is_refused() {
+    let rows = foreign(&[]).get_vocab_size(true);
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), true, rows, Dtype::F32, 1);
+    let path = folder.path().join("tokenizer.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut tokenizer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let vocabulary = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+    let last = vocabulary
+        .values_mut()
+        .max_by_key(|id| id.as_u64())
+        .unwrap();
+    *last = 5_000_000.into();
+    std::fs::write(&path, tokenizer.to_string()).unwrap();
+    let text = Backbone::load(folder.path(), 200).unwrap_err().to_string();
+    assert!(text.contains("tokens need 5000001 rows"), "{text}");
+}
+
 #[test]
 fn what_does_not_fit_is_refused_by_name() {
     let rows = foreign(&[]).get_vocab_size(true);
@@ -202,7 +222,7 @@ fn what_does_not_fit_is_refused_by_name() {
     let text = refusal(&|folder| {
         write(folder, true, rows - 9, Dtype::F32, 1);
     });
-    assert!(text.contains("the tokenizer has"), "{text}");
+    assert!(text.contains("tokens need"), "{text}");
     let text = refusal(&|folder| {
         let layout = ParameterLayout::new(&shape(true), rows);
         let all: Vec<&TensorSpec> = layout.tensors().iter().skip(1).collect();

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
 use stride_firmware_config::frame::Marker;
 
 use super::config::BcConfig;
@@ -12,7 +11,7 @@ use super::samples::Demonstrations;
 use super::state::{self, RunRecord};
 use crate::backbone::Backbone;
 use crate::checkpoint::Checkpoint;
-use crate::data::{self, hex};
+use crate::data;
 use crate::error::{Result, TrainError};
 use crate::files::write_atomically;
 use crate::lora::layout::AdapterLayout;
@@ -95,7 +94,7 @@ fn network(folder: &Path, config: &BcConfig, record: &RunRecord) -> Result<Netwo
     }
     let base = folder.join(BASE);
     let weights = base.join(tensors::WHOLE);
-    if record.base.as_ref() != Some(&digest(&weights)?) {
+    if record.base.as_ref() != Some(&data::sha256(&weights)?) {
         return Err(TrainError::checkpoint(
             &weights,
             "it is not the file that the adapters were trained beside",
@@ -165,7 +164,7 @@ fn fresh(options: &RunOptions, demonstrations: &Demonstrations) -> Result<Beginn
     let weights = if config.lora.is_some() {
         let base = options.out.join(BASE);
         start.save(&base, &record)?;
-        record.base = Some(digest(&base.join(tensors::WHOLE))?);
+        record.base = Some(data::sha256(&base.join(tensors::WHOLE))?);
         network.begin_adapters(config.run.seed)?
     } else {
         start.weights
@@ -176,14 +175,6 @@ fn fresh(options: &RunOptions, demonstrations: &Demonstrations) -> Result<Beginn
         state: OptimizerState::new(weights, &config.optimizer),
         record,
     })
-}
-
-/// SHA-256 of a file.
-fn digest(path: &Path) -> Result<String> {
-    let mut file = std::fs::File::open(path).map_err(TrainError::io(path))?;
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut file, &mut hasher).map_err(TrainError::io(path))?;
-    Ok(hex(&hasher.finalize()))
 }
 
 /// Sizes of the network in a checkpoint folder.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bc::config::{BcConfig, DataConfig, LossConfig, RunConfig, TokenizerConfig};
-use crate::error::Result;
+use crate::error::{Result, TrainError};
 use crate::model::shape::ModelShape;
 use crate::optimizer::OptimizerConfig;
 use crate::settings::{Settings, positive, ranged};
@@ -26,6 +26,9 @@ pub struct RlConfig {
     pub weights: WeightConfig,
 }
 
+/// The largest `critics.hidden`.
+pub(super) const WIDEST: usize = 65_536;
+
 /// What distinguishes the second stage from the first, for the record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RlSettings {
@@ -33,6 +36,9 @@ pub struct RlSettings {
     pub critics: CriticConfig,
     /// From advantages to weights.
     pub weights: WeightConfig,
+    /// Fingerprint of the features that the critics saw: of checkpoint, data and what was held out of them. `None` without critics.
+    #[serde(default)]
+    pub features: Option<String>,
 }
 
 /// The critics and their training.
@@ -53,7 +59,8 @@ pub struct CriticConfig {
     pub semi_markov: bool,
     /// Expectile τ of V: above one half, what turned out better than V counts more. Default 0.8.
     pub expectile: f64,
-    /// Share of the critics that their target copies take over after each step. Default 0.005.
+    /// Share of the critics that their target copies take over after each step; more at first, 9/(s + 10) after step s (from 0).
+    /// Default 0.005.
     pub polyak: f64,
     /// Two Q of each level, of which the smaller counts. Default true.
     pub twin: bool,
@@ -91,9 +98,9 @@ pub enum Weighing {
     /// By the advantage that the critics give them.
     #[default]
     Advantage,
-    /// Those of won episodes alone, all alike: success-filtered cloning. No critics.
+    /// What was said in won episodes counts 1, in others 0: success-filtered cloning. No critics.
     Success,
-    /// All alike: cloning of the same data. No critics.
+    /// Everything that was said counts 1: cloning of the same data. No critics.
     Uniform,
 }
 
@@ -109,8 +116,8 @@ pub struct WeightConfig {
     pub clip: f64,
     /// Divide the weights of each level by their mean, so that the anchor keeps its share. Default true.
     pub normalise: bool,
-    /// Weight of plain cloning of what the expert said: added to the weight of an expert's own transitions, and the whole
-    /// weight of those that it labelled, whose rewards belong to another action. Default 1.
+    /// Weight of plain cloning of what the expert said: added to the advantage's weight of an expert's own transitions, and with
+    /// every `by` the whole weight of those that it labelled, whose rewards belong to another action. Default 1.
     pub anchor: f64,
     /// Share of the labelled transitions that is used. Default 1.
     pub anchor_share: f64,
@@ -178,6 +185,7 @@ impl RlConfig {
         RlSettings {
             critics: self.critics.clone(),
             weights: self.weights.clone(),
+            features: None,
         }
     }
 
@@ -196,13 +204,19 @@ impl RlConfig {
         ] {
             positive(field, value)?;
         }
+        if critics.hidden > WIDEST {
+            return Err(TrainError::Config {
+                field: "critics.hidden",
+                reason: format!("{} is more than {WIDEST}", critics.hidden),
+            });
+        }
         for (field, value, low, high) in [
             ("critics.lr", critics.lr, 0.0, 1.0),
             ("critics.weight_decay", critics.weight_decay, 0.0, 10.0),
             ("critics.gamma", critics.gamma, 0.0, 1.0),
             // Below one half V would be a pessimistic, lower expectile: the sign that released code has wrong.
             ("critics.expectile", critics.expectile, 0.5, 0.999),
-            ("critics.polyak", critics.polyak, 1e-6, 1.0),
+            ("critics.polyak", critics.polyak, 1e-6, 0.999_999),
             ("weights.beta", weights.beta, 0.0, 1000.0),
             ("weights.clip", weights.clip, 1.0, 1e6),
             ("weights.anchor", weights.anchor, 0.0, 1000.0),

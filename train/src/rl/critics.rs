@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde::{Deserialize, Serialize};
 
-use super::config::CriticConfig;
+use super::config::{CriticConfig, WIDEST};
 use super::critic::{Batch, CriticShape, Leaves, Losses, tensor};
 use super::features::Features;
 use super::report::Line;
@@ -37,6 +37,9 @@ pub struct CriticRecord {
     pub config: CriticConfig,
     /// Data files.
     pub data: Vec<DataFile>,
+    /// Fingerprint of the features they are trained on; `None` before these were read.
+    #[serde(default)]
+    pub features: Option<String>,
     /// Metrics so far.
     pub lines: Vec<Line>,
 }
@@ -77,6 +80,7 @@ impl Critics {
                 seed,
                 config: config.clone(),
                 data,
+                features: None,
                 lines: Vec::new(),
             },
             shape,
@@ -93,6 +97,15 @@ impl Critics {
     pub fn load(path: &Path, width: usize) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
         let (record, tensors): (CriticRecord, _) = parse_any(path, &bytes)?;
+        if record.config.hidden > WIDEST {
+            return Err(TrainError::checkpoint(
+                path,
+                format!(
+                    "its critics are {} wide, more than {WIDEST}",
+                    record.config.hidden
+                ),
+            ));
+        }
         let shape = Self::shape(&record.config, width);
         let mut states = Vec::new();
         for level in LEVELS {

@@ -15,6 +15,7 @@ use memmap2::Mmap;
 use sha2::{Digest as _, Sha256};
 
 use super::rows::{Probe, Rows};
+use crate::data::hex;
 use crate::error::{Result, TrainError};
 use crate::model::network::{Network, Weights};
 use crate::model::packed::{LossWeights, PackedBatch};
@@ -32,6 +33,7 @@ pub struct Features {
     map: Mmap,
     width: usize,
     states: usize,
+    fingerprint: String,
 }
 
 /// What reads the features.
@@ -63,7 +65,7 @@ impl Features {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Option<Self>> {
         let width = reader.network.layout().shape().hidden;
-        let fingerprint = fingerprint(rows, reader.weights);
+        let fingerprint = fingerprint(rows, reader)?;
         let vectors = rows.states.len() + rows.rows.len();
         let bytes = HEADER + vectors * width * 2;
         if !holds(path, &fingerprint, bytes)
@@ -85,7 +87,14 @@ impl Features {
             map,
             width,
             states: rows.states.len(),
+            fingerprint: hex(&fingerprint),
         }))
+    }
+
+    /// A hash of all that the vectors follow from, in hexadecimal digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.fingerprint.clone()
     }
 
     /// Elements of a vector.
@@ -124,10 +133,13 @@ impl Features {
 }
 
 /// Of everything that the vectors follow from.
-fn fingerprint(rows: &Rows, weights: &[f32]) -> [u8; 32] {
+fn fingerprint(rows: &Rows, reader: &Reader<'_>) -> Result<[u8; 32]> {
     let mut hasher = Sha256::new();
-    hasher.update(b"stride features 1");
-    for weight in weights {
+    hasher.update(b"stride features 2");
+    let shape = serde_json::to_vec(reader.network.layout().shape())
+        .map_err(|error| TrainError::NoData(error.to_string()))?;
+    hasher.update(shape);
+    for weight in reader.weights {
         hasher.update(weight.to_le_bytes());
     }
     let mut sequence = |tokens: &[u32]| {
@@ -142,7 +154,7 @@ fn fingerprint(rows: &Rows, weights: &[f32]) -> [u8; 32] {
     for sample in &rows.samples {
         sequence(&sample.tokens);
     }
-    hasher.finalize().into()
+    Ok(hasher.finalize().into())
 }
 
 fn holds(path: &Path, fingerprint: &[u8; 32], bytes: usize) -> bool {
@@ -272,12 +284,38 @@ mod tests {
     use crate::model::shape::ModelShape;
     use crate::rl::config::CriticConfig;
     use crate::testing;
+    use stride_agent::transition::FrameText;
+
+    /// The second call with what the first one sees.
+    fn seen_as(first: &FrameText, second: &FrameText) -> FrameText {
+        let (
+            FrameText::Low {
+                scene, observation, ..
+            },
+            FrameText::Low {
+                subtask, progress, ..
+            },
+        ) = (first, second)
+        else {
+            panic!("both are low-level calls");
+        };
+        FrameText::Low {
+            scene: scene.clone(),
+            observation: observation.clone(),
+            subtask: format!("{subtask} again"),
+            progress: progress.clone(),
+        }
+    }
 
     #[test]
     fn features_depend_neither_on_the_batch_nor_on_padding_and_are_read_once() {
         let mut all: Vec<_> = (0..30).map(testing::transition).collect();
         for (at, transition) in all.iter_mut().enumerate() {
             transition.next = Some(testing::transition(100 + at as u64).state);
+        }
+        // Calls of one step share what they see, and with it the rows of their common head.
+        for at in (2..all.len()).step_by(3) {
+            all[at].state = seen_as(&all[at - 1].state, &all[at].state);
         }
         let tokenizer = FrameTokenizer::new(crate::tokenizer::train(&all, 400).unwrap()).unwrap();
         let rows = Rows::new(&tokenizer, &mut all, 200, &CriticConfig::default()).unwrap();

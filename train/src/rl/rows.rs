@@ -47,7 +47,7 @@ pub struct Rows {
 
 impl Rows {
     /// The rows of transitions. Left out are those whose utterance was never acted on (labels of an expert for states that
-    /// another policy reached: reward and next state belong to another action), and those of more than `longest` tokens. The
+    /// another policy reached: reward and next state belong to another action), and those of `longest` tokens and more: the end marker is an input here. The
     /// next states are taken out of the transitions, as they are not needed any more.
     ///
     /// # Errors
@@ -67,7 +67,6 @@ impl Rows {
             }
             let frame = transition.state.as_frame();
             let sample = tokenizer.sample(&frame, &transition.utterance)?;
-            // The end marker is an input here, too.
             if sample.tokens.len() >= longest {
                 continue;
             }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use stride_agent::transition::{Source, Transition};
 
-use super::config::{RlConfig, Weighing};
+use super::config::{RlConfig, RlSettings, Weighing};
 use super::critics::{self, Critics};
 use super::features::{Features, Reader};
 use super::report::{self, LevelReport, Line};
@@ -15,6 +15,7 @@ use crate::bc::run::{self as cloning, Ending, RunHooks, RunOptions};
 use crate::bc::samples::Demonstrations;
 use crate::bc::state;
 use crate::checkpoint::Checkpoint;
+use crate::data::is_same;
 use crate::error::{Result, TrainError};
 use crate::files::{create_folder, write_atomically};
 use crate::parallel;
@@ -80,26 +81,31 @@ pub fn run(
     let checkpoint = Checkpoint::load(&options.init)?;
     let shape = checkpoint.network.layout().shape().clone();
     create_folder(&options.out)?;
-    let weights = if config.weights.by == Weighing::Advantage {
-        let Some(weights) = judge(options, &checkpoint, &mut data, report, hooks)? else {
+    let actor = actor(options, &data)?;
+    let by_advantage = config.weights.by == Weighing::Advantage;
+    let critics = by_advantage.then(|| begin(options, &data, shape.hidden));
+    let critics = critics.transpose()?;
+    // What could be refused for its settings has been, and whatever stops the run from here on, it goes on with these.
+    write_atomically(&options.out.join(CONFIG), config.to_toml().as_bytes())?;
+    let mut settings = config.settings();
+    let weights = if let Some(critics) = critics {
+        let Some(judged) = judge(options, &checkpoint, critics, &mut data, report, hooks)? else {
             return Ok(Ending::Stopped { step: 0 });
         };
-        weights
+        settings.features = Some(judged.features);
+        judged.weights
     } else {
         config.weights.without_critics(&data.training)
     };
-    write_atomically(&options.out.join(CONFIG), config.to_toml().as_bytes())?;
+    if actor.is_some_and(|actor| actor.features != settings.features) {
+        return Err(TrainError::checkpoint(
+            &options.out.join(state::LAST),
+            OTHER_FEATURES,
+        ));
+    }
     data.weights = Some(weights);
     for transition in data.training.iter_mut().chain(&mut data.held_out) {
         transition.next = None;
-    }
-    let last = options.out.join(state::LAST);
-    let has_actor = last.exists();
-    if has_actor && options.resume && state::load_weights(&last)?.0.rl != Some(config.settings()) {
-        return Err(TrainError::checkpoint(
-            &last,
-            "its samples were weighed by other settings; choose another folder",
-        ));
     }
     let cloning = RunOptions {
         config: config.cloning(&shape),
@@ -109,25 +115,59 @@ pub fn run(
         tokenizer: None,
         init: Some(options.init.clone()),
         backbone: None,
-        rl: Some(config.settings()),
+        rl: Some(settings),
     };
     cloning::run_on(&cloning, &data, hooks)
+}
+
+/// Why critics or an actor of other features are not gone on with.
+const OTHER_FEATURES: &str =
+    "it began from another checkpoint, or with other data held out; choose another folder";
+
+/// The settings that the actor in the folder was weighed by, if there is one. It is refused when it cannot be gone on with.
+fn actor(options: &RlOptions, data: &Demonstrations) -> Result<Option<RlSettings>> {
+    let last = options.out.join(state::LAST);
+    if !last.exists() {
+        return Ok(None);
+    }
+    let refused = |reason: &str| Err(TrainError::checkpoint(&last, reason));
+    if !options.resume {
+        return refused("the folder already holds a run; resume it or choose another folder");
+    }
+    let (record, _) = state::load_weights(&last)?;
+    if !is_same(&record.data, &data.files) {
+        return refused("it was trained on other data files");
+    }
+    let settings = options.config.settings();
+    match record.rl {
+        Some(rl) if rl.critics == settings.critics && rl.weights == settings.weights => {
+            Ok(Some(rl))
+        }
+        _ => refused("its samples were weighed by other settings; choose another folder"),
+    }
+}
+
+/// What the critics say.
+struct Judged {
+    /// The weight of every transition.
+    weights: Vec<f32>,
+    /// Fingerprint of the features that they saw.
+    features: String,
 }
 
 /// The weight of every transition by critics that are trained first; `None` when it was asked to stop.
 fn judge(
     options: &RlOptions,
     checkpoint: &Checkpoint,
+    mut critics: Critics,
     data: &mut Demonstrations,
     report: &mut dyn FnMut(&Event<'_>),
     hooks: &RunHooks<'_>,
-) -> Result<Option<Vec<f32>>> {
+) -> Result<Option<Judged>> {
     let config = &options.config;
     let threads = parallel::threads(config.run.threads);
     let longest = checkpoint.network.layout().shape().max_positions;
     let path = options.out.join(critics::CRITICS);
-    let width = checkpoint.network.layout().shape().hidden;
-    let mut critics = begin(options, data, width)?;
     let rows = rows(
         &checkpoint.tokenizer,
         &mut data.training,
@@ -149,6 +189,13 @@ fn judge(
     let Some(features) = features else {
         return Ok(None);
     };
+    let fingerprint = features.fingerprint();
+    match &critics.record.features {
+        Some(seen) if *seen != fingerprint => {
+            return Err(TrainError::checkpoint(&path, OTHER_FEATURES));
+        }
+        _ => critics.record.features = Some(fingerprint.clone()),
+    }
     let steps = config.critics.steps;
     while critics.record.step < steps {
         let step = critics.record.step;
@@ -184,7 +231,10 @@ fn judge(
         &options.out.join(report::CRITICS),
         report::text(&lines).as_bytes(),
     )?;
-    Ok(Some(weights))
+    Ok(Some(Judged {
+        weights,
+        features: fingerprint,
+    }))
 }
 
 /// The critics to go on with: those of the folder, or fresh ones.
@@ -207,7 +257,7 @@ fn begin(options: &RlOptions, data: &Demonstrations, width: usize) -> Result<Cri
     }
     let critics = Critics::load(&path, width)?;
     let record = &critics.record;
-    if !crate::data::is_same(&record.data, &data.files) {
+    if !is_same(&record.data, &data.files) {
         return Err(TrainError::checkpoint(
             &path,
             "it was trained on other data files",

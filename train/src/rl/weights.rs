@@ -31,9 +31,10 @@ impl WeightConfig {
     pub fn without_critics(&self, transitions: &[Transition]) -> Vec<f32> {
         let mut weights = self.anchors(transitions);
         for (weight, transition) in weights.iter_mut().zip(transitions) {
-            let counts = transition.source != Source::Relabelled
-                && (self.by == Weighing::Uniform || transition.end == EndKind::Success);
-            *weight += f32::from(u8::from(counts));
+            if transition.source != Source::Relabelled {
+                let counts = self.by == Weighing::Uniform || transition.end == EndKind::Success;
+                *weight = f32::from(u8::from(counts));
+            }
         }
         weights
     }
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn baselines_weigh_by_the_end_alone_and_keep_the_anchor() {
+    fn baselines_weigh_by_the_end_alone_and_keep_the_anchor_of_labels() {
         let mut all: Vec<_> = (0..5).map(testing::transition).collect();
         all[1].source = Source::Policy;
         all[2].source = Source::Policy;
@@ -211,13 +212,23 @@ mod tests {
         all[3].source = Source::Relabelled;
         all[4].source = Source::Relabelled;
         all[4].end = EndKind::Failure;
+        let mut lost = testing::transition(5);
+        lost.source = Source::Expert;
+        lost.end = EndKind::Truncated;
+        all.push(lost);
         let config = |by, anchor| WeightConfig {
             by,
             anchor,
             ..WeightConfig::default()
         };
         let weights = |by, anchor| config(by, anchor).without_critics(&all);
-        assert_eq!(weights(Weighing::Success, 0.5), [1.5, 1.0, 0.0, 0.5, 0.5]);
-        assert_eq!(weights(Weighing::Uniform, 0.0), [1.0, 1.0, 1.0, 0.0, 0.0]);
+        assert_eq!(
+            weights(Weighing::Success, 0.5),
+            [1.0, 1.0, 0.0, 0.5, 0.5, 0.0]
+        );
+        assert_eq!(
+            weights(Weighing::Uniform, 0.0),
+            [1.0, 1.0, 1.0, 0.0, 0.0, 1.0]
+        );
     }
 }
