@@ -142,16 +142,28 @@ impl Agents {
         let limits = self.limits.clone();
         let begun = StepAgent::begin(&request.task, &request.scene, limits, &mut Silent);
         let now = unix_seconds();
-        match self.slots.place(id, now) {
+        let (place, _turn) = loop {
+            let place = self.slots.place(id, now);
+            let Place::Taken(slot) = &place else {
+                break (place, None);
+            };
+            let turn = slot.turn().await;
+            // One that was deleted before its turn came has left its id to us.
+            if turn.is_some() {
+                break (place, turn);
+            }
+        };
+        match place {
             Place::Full => Err(ServiceError::Full {
                 capacity: self.capacity,
             }),
             Place::Taken(slot) => {
-                let _turn = slot.turn().await.ok_or(ServiceError::NotFound(id))?;
                 let there = self.read(id)?;
                 let (state, wanted) = (there.state(), begun.state());
                 let same = (&state.task, &state.scene) == (&wanted.task, &wanted.scene);
                 if same && self.store.vocabulary(&id)?.as_deref() == vocabulary {
+                    // Somebody counts on it from now on.
+                    slot.used(now, there.ended());
                     Ok((there.describe(id.as_str()), false))
                 } else {
                     Err(ServiceError::Exists(id))
@@ -235,9 +247,10 @@ impl Agents {
             let slot = agents.find(id)?;
             let _turn = slot.turn().await.ok_or(ServiceError::NotFound(id))?;
             agents.store.delete(id).await?;
+            // Before its id is free for a namesake.
+            agents.log(Note::Gone(id));
             agents.slots.remove(&id, &slot);
             agents.count();
-            agents.log(Note::Gone(id));
             Ok(())
         });
         gone.await.unwrap_or(Err(ServiceError::Closed))
@@ -381,8 +394,11 @@ impl Agents {
 
     /// Deletes the agents that expired.
     pub async fn sweep(&self) {
-        for leaving in self.slots.expired(unix_seconds(), SWEEP) {
-            if let Err(error) = self.forget(leaving).await {
+        for id in self.slots.expired(unix_seconds(), SWEEP) {
+            // One at a time: those that wait may make a step before their turn to leave comes.
+            if let Some(leaving) = self.slots.expire(id, unix_seconds())
+                && let Err(error) = self.forget(leaving).await
+            {
                 tracing::warn!(%error, "an expired agent stays");
             }
         }
@@ -412,7 +428,9 @@ impl Agents {
         }
         tracing::info!(agent = %leaving.id, rule = leaving.rule, "agent deleted");
         self.metrics.evicted(leaving.rule);
+        // As in `delete`.
         self.log(Note::Gone(leaving.id));
+        self.slots.left(&leaving);
         Ok(())
     }
 
@@ -444,8 +462,11 @@ impl Agents {
         metrics
             .generated_tokens
             .inc_by(u64::from(answer.tokens.generated));
-        let policy = Duration::from_micros(answer.micros);
-        metrics.policy_seconds.observe(policy.as_secs_f64());
+        // The end of an episode asks no policy.
+        if answer.tokens.prompt > 0 {
+            let policy = Duration::from_micros(answer.micros);
+            metrics.policy_seconds.observe(policy.as_secs_f64());
+        }
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listeners) = events.as_ref()
             && listeners.receiver_count() > 0

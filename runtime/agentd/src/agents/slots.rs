@@ -75,7 +75,7 @@ impl Slot {
 #[derive(Debug)]
 pub struct Turn(#[allow(dead_code, reason = "held, not read")] OwnedMutexGuard<()>);
 
-/// An agent that leaves: out of the list, its record still to be deleted.
+/// An agent that leaves: whoever asks for it is told that it is gone, and its id stays taken until its record is deleted.
 #[derive(Debug)]
 pub struct Leaving {
     /// Its id.
@@ -166,7 +166,8 @@ impl Slots {
     pub fn latest(&self, limit: usize) -> Vec<AgentSummary> {
         let by_id = self.lock();
         let mut agents: Vec<_> = by_id.iter().collect();
-        agents.sort_by_key(|(_, slot)| std::cmp::Reverse(slot.used_at()));
+        // Each time is read once: agents are used meanwhile.
+        agents.sort_by_cached_key(|(_, slot)| std::cmp::Reverse(slot.used_at()));
         agents.truncate(limit);
         agents
             .into_iter()
@@ -184,9 +185,8 @@ impl Slots {
         let mut leaving = None;
         if by_id.len() >= self.rules.capacity as usize {
             leaving = self.make_room(&by_id, now);
-            match &leaving {
-                Some(leaving) => drop(by_id.remove(&leaving.id)),
-                None => return Place::Full,
+            if leaving.is_none() {
+                return Place::Full;
             }
         }
         let slot = Arc::new(Slot::new(now, false));
@@ -210,41 +210,44 @@ impl Slots {
         }
     }
 
-    /// Puts an agent back whose record could not be deleted.
-    pub fn put_back(&self, leaving: &Leaving) {
-        leaving.slot.gone.store(false, Ordering::Release);
-        self.lock()
-            .entry(leaving.id)
-            .or_insert_with(|| Arc::clone(&leaving.slot));
+    /// Takes an agent out of the list whose record is deleted.
+    pub fn left(&self, leaving: &Leaving) {
+        self.remove(&leaving.id, &leaving.slot);
     }
 
-    /// Takes those out of the list that made no step for longer than `agents.expire_seconds`, at most `limit`.
+    /// Keeps an agent whose record could not be deleted.
+    pub fn put_back(&self, leaving: &Leaving) {
+        leaving.slot.gone.store(false, Ordering::Release);
+    }
+
+    /// The agents that made no step for longer than `agents.expire_seconds`, at most `limit`.
     #[must_use]
-    pub fn expired(&self, now: u64, limit: usize) -> Vec<Leaving> {
+    pub fn expired(&self, now: u64, limit: usize) -> Vec<AgentId> {
+        let by_id = self.lock();
+        let old = by_id.iter().filter(|(_, slot)| self.is_expired(slot, now));
+        old.map(|(id, _)| *id).take(limit).collect()
+    }
+
+    /// Lets an agent leave, if it is (still) one of those.
+    #[must_use]
+    pub fn expire(&self, id: AgentId, now: u64) -> Option<Leaving> {
+        let slot = self.find(&id)?;
+        leave(id, &slot, "expired", &|slot| self.is_expired(slot, now))
+    }
+
+    fn is_expired(&self, slot: &Slot, now: u64) -> bool {
         let after = u64::from(self.rules.expire_seconds);
-        if after == 0 {
-            return Vec::new();
-        }
-        let mut by_id = self.lock();
-        let old: Vec<Leaving> = by_id
-            .iter()
-            .filter(|(_, slot)| now.saturating_sub(slot.used_at()) > after)
-            .filter_map(|(id, slot)| leave(*id, slot, "expired"))
-            .take(limit)
-            .collect();
-        for leaving in &old {
-            by_id.remove(&leaving.id);
-        }
-        old
+        after > 0 && now.saturating_sub(slot.used_at()) > after
     }
 
     fn make_room(&self, by_id: &BTreeMap<AgentId, Arc<Slot>>, now: u64) -> Option<Leaving> {
         let oldest = |chosen: &dyn Fn(&Slot) -> bool, rule| {
             let mut agents: Vec<_> = by_id.iter().filter(|(_, slot)| chosen(slot)).collect();
-            agents.sort_unstable_by_key(|(_, slot)| slot.used_at());
+            // As in `latest`.
+            agents.sort_by_cached_key(|(_, slot)| slot.used_at());
             agents
                 .into_iter()
-                .find_map(|(id, slot)| leave(*id, slot, rule))
+                .find_map(|(id, slot)| leave(*id, slot, rule, chosen))
         };
         let idle_after = u64::from(self.rules.idle_seconds);
         let is_idle = |slot: &Slot| {
@@ -259,9 +262,18 @@ impl Slots {
     }
 }
 
-/// Takes the agent's turn for good, unless it is in the middle of a step.
-fn leave(id: AgentId, slot: &Arc<Slot>, rule: &'static str) -> Option<Leaving> {
+/// Takes the agent's turn for good, unless it is in the middle of a step, or `chosen` no longer holds: it may have made a step since
+/// somebody looked, and now that its turn is ours it cannot.
+fn leave(
+    id: AgentId,
+    slot: &Arc<Slot>,
+    rule: &'static str,
+    chosen: &dyn Fn(&Slot) -> bool,
+) -> Option<Leaving> {
     let turn = slot.try_turn()?;
+    if slot.gone.load(Ordering::Acquire) || !chosen(slot) {
+        return None;
+    }
     slot.gone.store(true, Ordering::Release);
     Some(Leaving {
         id,
@@ -304,7 +316,73 @@ mod tests {
         assert_eq!(who(slots.place(id("d"), 200)), Some(("b".into(), "ended")));
         assert_eq!(who(slots.place(id("e"), 200)), Some(("a".into(), "idle")));
         assert!(matches!(slots.place(id("f"), 200), Place::Full));
-        assert_eq!(slots.len(), 3);
+    }
+
+    #[test]
+    fn who_leaves_keeps_its_id_until_its_record_is_deleted() {
+        let slots = slots(1);
+        slots.add(id("a"), Slot::new(0, true));
+        let Place::Free {
+            leaving: Some(leaving),
+            ..
+        } = slots.place(id("b"), 10)
+        else {
+            panic!("the ended one makes room");
+        };
+        assert!(matches!(slots.place(id("a"), 10), Place::Taken(_)));
+        assert!(slots.find(&id("a")).unwrap().try_turn().is_none());
+        slots.left(&leaving);
+        assert!(slots.find(&id("a")).is_none());
+        assert_eq!(slots.len(), 1);
+    }
+
+    #[test]
+    fn an_agent_that_made_a_step_since_somebody_looked_stays() {
+        let slots = slots(9);
+        slots.add(id("a"), Slot::new(0, false));
+        slots.add(id("b"), Slot::new(0, false));
+        assert_eq!(slots.expired(5000, 9), [id("a"), id("b")]);
+        assert_eq!(slots.expired(5000, 1), [id("a")]);
+        slots.find(&id("a")).unwrap().used(4999, false);
+        assert!(slots.expire(id("a"), 5000).is_none());
+        assert!(slots.find(&id("a")).unwrap().try_turn().is_some());
+        let leaving = slots.expire(id("b"), 5000).unwrap();
+        assert_eq!(leaving.rule, "expired");
+        assert!(slots.expire(id("b"), 5000).is_none(), "once");
+    }
+
+    /// The standard library may panic when a sort's keys change under it.
+    #[test]
+    fn agents_are_put_in_order_while_they_are_used() {
+        let slots = slots(2000);
+        for n in 0..2000 {
+            slots.add(id(&format!("a{n}")), Slot::new(n, true));
+        }
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let all: Vec<_> = slots.lock().values().map(Arc::clone).collect();
+                let mut time = 1_u64;
+                while !done.load(Ordering::Relaxed) {
+                    for slot in &all {
+                        time = time.wrapping_mul(6_364_136_223_846_793_005) + 1;
+                        slot.used(time >> 33, true);
+                    }
+                }
+            });
+            for n in 0..300 {
+                assert_eq!(slots.latest(10).len(), 10);
+                if let Place::Free {
+                    leaving: Some(leaving),
+                    ..
+                } = slots.place(id(&format!("b{n}")), 0)
+                {
+                    slots.left(&leaving);
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(slots.len(), 2000);
     }
 
     #[test]
@@ -314,13 +392,12 @@ mod tests {
         let turn = slots.find(&id("a")).unwrap().try_turn();
         assert!(turn.is_some());
         assert!(matches!(slots.place(id("b"), 5000), Place::Full));
-        assert!(slots.expired(5000, 9).is_empty());
+        assert!(slots.expire(id("a"), 5000).is_none());
         drop(turn);
-        let leaving = slots.expired(5000, 9);
-        assert_eq!((leaving.len(), leaving[0].rule), (1, "expired"));
-        assert!(slots.is_empty());
-        slots.put_back(&leaving[0]);
-        assert!(slots.find(&id("a")).is_some());
+        let leaving = slots.expire(id("a"), 5000).unwrap();
+        slots.put_back(&leaving);
+        drop(leaving);
+        assert!(slots.expire(id("a"), 5000).is_some());
     }
 
     #[test]

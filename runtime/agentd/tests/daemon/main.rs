@@ -3,6 +3,7 @@
 
 mod browser;
 mod disk;
+mod expiry;
 mod guard;
 mod hostile;
 mod killed;

@@ -65,6 +65,8 @@ fn both_formats_of_prometheus_are_spoken() {
         text.contains("stride_steps_total 6\n") && text.contains("le=\"+Inf\"}"),
         "{text}"
     );
+    // The sixth ended the episode, and no policy was asked.
+    assert!(text.contains("stride_policy_seconds_count 5\n"), "{text}");
     let asked = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
     let (head, open) = ask(&place, asked);
     assert!(
