@@ -47,7 +47,7 @@ async function look(turn) {
   const news = made.steps.length > 0;
   if (news || turn % SLOWLY === 0) known.agents = await ask(`/v1/agents?order=used&limit=${LISTED}`);
   if (!pinned && (known.agent === null || known.agent.phase === 'ended')) {
-    const working = known.steps.findLast((step) => step.answer.action !== null)?.agent;
+    const working = known.steps.findLast((step) => step.answer.flags.ended === null)?.agent;
     chosen = working ?? known.agents.agents[0]?.id ?? null;
   }
   const stale = known.agent?.id !== chosen || made.steps.some((step) => step.agent === chosen) || turn % SLOWLY === 0;
@@ -64,7 +64,7 @@ function figure(value, label) {
 }
 
 function showFigures(state) {
-  const recent = known.steps.slice(-200).filter((step) => step.answer.action !== null);
+  const recent = known.steps.slice(-200).filter((step) => step.answer.flags.ended === null);
   const took = recent.map((step) => step.micros);
   const sum = (value) => recent.reduce((all, step) => all + value(step), 0);
   const policy = sum((step) => step.answer.micros) / 1e6;
@@ -94,7 +94,7 @@ function showAgents({ agents, total }, now) {
     dot.className = agent.ended ? 'dot' : 'dot live';
     say(when, agent.ended ? 'over' : `${duration(now - agent.used_at)} ago`);
     const answer = lasts.get(agent.id);
-    say(last, answer ? (answer.action ?? `${answer.flags.ended ?? 'over'}: ${answer.subtask}`) : '');
+    say(last, answer ? (answer.action ?? `${answer.flags.ended ?? 'refused'}: ${answer.subtask}`) : '');
     button.setAttribute('aria-current', `${agent.id === chosen}`);
     return row;
   });
@@ -158,7 +158,7 @@ function show() {
   const only = byId('only');
   only.disabled = chosen === null;
   // Ends of episodes ask no policy and would only be zeros.
-  const drawn = (only.checked && chosen ? steps : known.steps).filter((step) => step.answer.action !== null);
+  const drawn = (only.checked && chosen ? steps : known.steps).filter((step) => step.answer.flags.ended === null);
   latency.update(drawn);
   tokens.update(drawn);
   showModel(state);

@@ -6,16 +6,14 @@ import { byId, fillFacts, make, millis, say } from './dom.js';
 export function subtasksOf(steps) {
   const subtasks = [];
   for (const step of steps) {
-    const { flags, subtask, action } = step.answer;
+    const { flags, subtask } = step.answer;
+    // The end of an episode is no step of a subtask. (A refused one is, although no action was given out.)
+    if (flags.ended !== null) continue;
     const open = subtasks.at(-1);
-    if (action === null) {
-      if (open) open.ended = flags.ended;
-      continue;
-    }
     if (!open || flags.began) {
       // What was begun because of the loop rule or the cap closed the one before.
       if (open && flags.stuck) open.stuck = true;
-      subtasks.push({ name: subtask, steps: [], whole: flags.began });
+      subtasks.push({ name: subtask, steps: [] });
     }
     subtasks.at(-1).steps.push(step);
   }
@@ -33,8 +31,8 @@ function stateOf(subtask, last, agent) {
 
 function stepRow(step) {
   const { answer } = step;
-  const action = make('span', '', answer.action);
-  const chips = [['finished', 'good', 'finishes'], ['repaired', 'bad', 'repaired'], ['cut', 'bad', 'cut']];
+  const action = make('span', '', answer.action ?? 'nothing');
+  const chips = [['finished', 'good', 'finishes'], ['repaired', 'bad', 'repaired'], ['cut', 'bad', 'cut'], ['refused', 'bad', 'refused']];
   for (const [flag, kind, text] of chips) {
     if (answer.flags[flag]) action.append(make('span', `chip ${kind}`, text));
   }

@@ -198,6 +198,38 @@ fn an_agent_is_seen_as_it_runs() {
     browser.wait(&rows(1));
 }
 
+/// An agent whose actions are all refused is at work, and its subtask is seen.
+#[test]
+fn a_refused_action_is_seen_as_one() {
+    let Some(mut browser) = browser() else { return };
+    let port = port();
+    let listen = format!("tcp:127.0.0.1:{port}");
+    let settings = "[guard]\ndeny = ['.']\n[audit]\nreserve_bytes = 0\n";
+    let place = Place::new().with(&["--listen", &listen]);
+    let place = place.with_settings(settings).started();
+    let mut game = Game::new(&place, "kitchen", 3);
+    let first = game.step();
+    assert!(first.flags.refused && first.flags.began && first.action.is_none());
+    browser.open(&format!("http://127.0.0.1:{port}/"));
+    browser.wait("document.querySelectorAll('.steps li').length === 1");
+    let tree = browser.text("tree");
+    assert!(
+        tree.contains(&first.subtask) && tree.contains("running"),
+        "{tree}"
+    );
+    assert!(tree.contains("refused"), "{tree}");
+    let agents = browser.text("agents");
+    assert!(
+        agents.contains("refused") && !agents.contains("over"),
+        "{agents}"
+    );
+    // The time of the policy is that of any other step.
+    let points = "document.querySelector('#latency polyline').points.numberOfItems";
+    game.step();
+    browser.wait(&format!("{points} === 2"));
+    assert_eq!(browser.complaints, Vec::<String>::new());
+}
+
 #[test]
 fn a_token_is_asked_for_and_kept_for_the_tab() {
     let Some(mut browser) = browser() else { return };
