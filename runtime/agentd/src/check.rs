@@ -50,6 +50,10 @@ pub async fn check(config: &Config) -> Vec<Finding> {
         find("memory", memory);
     }
     find("state", writable(&config.state));
+    find(
+        "audit",
+        writable(&config.audit.bounds(&config.state).folder),
+    );
     if config.log.enabled {
         find("log", writable(&config.log.bounds(&config.state).folder));
     }
@@ -105,7 +109,7 @@ async fn tried(
                 Some(steps) => format!("{steps} golden steps made"),
                 None => "no golden steps".into(),
             };
-            let takes = trial.resident_kib >> 10;
+            let takes = trial.resident_bytes >> 20;
             let line = format!("the worker takes {takes} MiB of {budget} MiB");
             let memory = if takes <= budget { Ok(line) } else { Err(line) };
             (Ok(format!("{shown}, {golden}")), Some(memory))
@@ -117,6 +121,9 @@ fn writable(folder: &Path) -> Result<String, String> {
     let shown = folder.display();
     let there = folder.ancestors().find(|folder| folder.exists());
     let there = there.ok_or_else(|| format!("{shown}: no part of it exists"))?;
+    if !there.is_dir() {
+        return Err(format!("{} is no folder", there.display()));
+    }
     match tempfile_in(there) {
         Ok(()) if there == folder => Ok(shown.to_string()),
         Ok(()) => Ok(format!("{shown} can be made")),

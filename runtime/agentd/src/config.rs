@@ -8,10 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::agents::guard::GuardRules;
 use crate::engine::signature::ModelKey;
+use crate::files;
 use crate::http::listen::Place;
 use crate::http::tls::TlsFiles;
 
 mod journals;
+
+/// Bytes of a settings file at most.
+const SETTINGS: u64 = 1 << 20;
 
 pub use journals::{Audit, Log};
 
@@ -112,7 +116,8 @@ struct File {
 pub struct Limits {
     /// Bytes of a request's body at most; default 65536.
     pub body_bytes: usize,
-    /// Seconds in which a request's head must be there, and that an idle connection is kept; default 30.
+    /// Seconds in which a request's head must be there, in which a client must take some of its answer, and that an idle
+    /// connection is kept; default 30.
     pub head_seconds: u64,
     /// Seconds in which a request's body must be there; default 10.
     pub body_seconds: u64,
@@ -125,6 +130,8 @@ pub struct Limits {
     /// Texts that are continued at once, for `/v1/completions` and `/v1/chat/completions`; default 1, 0 refuses all. More are
     /// answered with 429.
     pub texts: u32,
+    /// Seconds that one text may take, waiting included; default 300.
+    pub text_seconds: u64,
     /// Seconds that one step may take, waiting and restarts of the worker included; default 60.
     pub step_seconds: u64,
     /// Seconds that open connections get to finish at shutdown; default 10.
@@ -143,6 +150,7 @@ impl Default for Limits {
             steps: 256,
             rate: 0,
             texts: 1,
+            text_seconds: 300,
             step_seconds: 60,
             grace_seconds: 10,
             socket_mode: "660".into(),
@@ -351,6 +359,7 @@ impl Config {
             ("limits.connections", limits.connections as u64, 1),
             ("limits.steps", limits.steps as u64, 1),
             ("limits.step_seconds", limits.step_seconds, 1),
+            ("limits.text_seconds", limits.text_seconds, 1),
             ("worker.load_seconds", worker.load_seconds, 1),
             ("worker.step_seconds", worker.step_seconds, 1),
             ("worker.probe_seconds", worker.probe_seconds, 1),
@@ -408,7 +417,7 @@ fn refuse(key: &'static str, value: impl ToString, problem: &'static str) -> Con
 }
 
 fn read(path: &Path) -> Result<File, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+    let text = files::read_text(path, SETTINGS).map_err(|source| ConfigError::Read {
         path: path.into(),
         source,
     })?;

@@ -1,7 +1,7 @@
 //! The daemon from its start to its end.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use stride_firmware_config::profile::DeviceProfile;
@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::agents::service::unix_seconds;
 use crate::agents::{Actions, Agents, AgentsOptions, Watchers};
+use crate::chores::{self, Reloads};
 use crate::config::{Config, ConfigError};
 use crate::engine::model::Registry;
 use crate::engine::{Engine, EngineOptions, ModelError};
@@ -27,9 +28,6 @@ use crate::models::Models;
 use crate::notify;
 use crate::store::{Store, StoreError};
 use crate::tokens::{TokenError, Tokens};
-
-/// Between two looks for expired agents.
-const SWEEP: Duration = Duration::from_secs(60);
 
 /// Why the daemon cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -95,8 +93,9 @@ pub async fn run(
     let registry = Registry::new(config.models.clone()).signed_by(config.model_key.clone());
     let model = Models::first(&registry, &store, config.model.as_deref())?;
     let options = engine_options(config, &profile);
-    let (engine, engine_thread) = Engine::start(model, options, Arc::clone(&metrics))
-        .map_err(|source| system("the supervisor's thread", source))?;
+    let (engine, engine_thread) =
+        Engine::start(registry.clone(), model, options, Arc::clone(&metrics))
+            .map_err(|source| system("the supervisor's thread", source))?;
     let (watchers, journal_threads) = watchers(config, &metrics)?;
     let agents = Arc::new(Agents::open(
         store.clone(),
@@ -129,7 +128,7 @@ pub async fn run(
         tokens,
         tls,
     };
-    served.until(stop, reload, listeners).await?;
+    served.until(stop, reload, listeners).await;
     drop(agents);
     join("the supervisor", engine_thread).await;
     join("the store", store_thread).await;
@@ -183,9 +182,9 @@ impl Served<'_> {
     async fn until(
         self,
         stop: impl Future<Output = ()>,
-        mut reload: mpsc::Receiver<()>,
+        reload: mpsc::Receiver<()>,
         listeners: Vec<Listener>,
-    ) -> Result<(), DaemonError> {
+    ) {
         let (closing, closed) = watch::channel(false);
         let grace = Duration::from_secs(self.config.limits.grace_seconds);
         let mut servers = Vec::new();
@@ -202,21 +201,17 @@ impl Served<'_> {
             let served = serve::serve(listener, router, bounds, metrics, closed.clone(), grace);
             servers.push(tokio::spawn(served));
         }
-        let told = tokio::spawn(notify::keep_told(self.app.clone()));
-        let mut sweep = tokio::time::interval(SWEEP);
-        tokio::pin!(stop);
-        loop {
-            tokio::select! {
-                () = &mut stop => break,
-                _ = sweep.tick() => self.app.agents.sweep().await,
-                Some(()) = reload.recv() => self.reload().await,
-            }
-        }
+        let reloads = Reloads {
+            tokens: self.config.tokens.clone().zip(self.tokens.clone()),
+            tls: self.tls.clone(),
+            models: Arc::clone(&self.app.models),
+        };
+        let mut chores = chores::begin(Arc::clone(&self.app.agents), reloads, reload);
+        chores.spawn(notify::keep_told(self.app.clone()));
+        stop.await;
         tracing::info!("shutting down; running steps are finished");
+        chores.shutdown().await;
         notify::stopping();
-        told.abort();
-        // Fails always: it never ends by itself.
-        let _ = told.await;
         // Fails only when every listener is gone already.
         let _ = closing.send(true);
         self.app.agents.close().await;
@@ -225,7 +220,6 @@ impl Served<'_> {
                 tracing::error!(%error, "a listener ended badly");
             }
         }
-        Ok(())
     }
 
     fn entry(&self, place: &Place) -> Entry {
@@ -236,24 +230,6 @@ impl Served<'_> {
                 Entry::ThisMachine
             }
             (_, None) => Entry::Anybody,
-        }
-    }
-
-    async fn reload(&self) {
-        if let (Some(path), Some(tokens)) = (&self.config.tokens, &self.tokens) {
-            match Tokens::read(path) {
-                Ok(read) => *tokens.write().unwrap_or_else(PoisonError::into_inner) = read,
-                Err(error) => tracing::error!(%error, "the tokens stay as they were"),
-            }
-        }
-        if let Some(tls) = &self.tls
-            && let Err(error) = tls.reload()
-        {
-            tracing::error!(%error, "the certificate stays as it was");
-        }
-        match self.app.models.reload().await {
-            Ok(()) => tracing::info!("read again"),
-            Err(error) => tracing::error!(%error, "the model stays as it was"),
         }
     }
 }
@@ -300,6 +276,7 @@ fn bounds(config: &Config) -> Bounds {
         connections: limits.connections,
         step_deadline: Duration::from_secs(worker.step_seconds),
         probe_pause: Duration::from_secs(worker.probe_seconds),
+        text_deadline: Duration::from_secs(limits.text_seconds),
     }
 }
 

@@ -17,19 +17,22 @@
 //! | [`journal`] | the transition log and the audit log |
 //! | [`tokens`] | bearer tokens, hashed at rest |
 //! | [`config`] | what an operator decides |
-//! | [`daemon`] | from the start to the end |
+//! | [`daemon`], [`chores`] | from the start to the end; what is done beside serving |
 //! | [`check`] | whether these settings would work |
 //! | [`notify`] | what systemd is told |
 //! | [`metrics`], [`exposition`] | what is counted, and how it is told |
 //! | [`machine`] | what the machine says of itself |
+//! | [`files`] | small files, read within bounds and written whole |
 #![forbid(unsafe_code)]
 
 pub mod agents;
 pub mod check;
+pub mod chores;
 pub mod config;
 pub mod daemon;
 pub mod engine;
 pub mod exposition;
+pub mod files;
 pub mod http;
 pub mod journal;
 pub mod machine;

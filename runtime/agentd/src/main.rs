@@ -4,7 +4,7 @@
 
 mod manual;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use stride_agentd::config::{Config, Flags};
 use stride_agentd::engine::model::Registry;
 use stride_agentd::engine::{self, Golden};
 use stride_agentd::http::given::Given;
-use stride_agentd::{check, daemon, http, tokens, worker};
+use stride_agentd::{check, daemon, files, http, tokens, worker};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -43,7 +43,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Look whether a daemon with these settings would work: profile, model, memory, state folder, tokens, certificate, sockets
+    /// Look whether a daemon with these settings would work: profile, model, memory, state folder, journals, tokens, certificate, sockets
     Check {
         #[command(flatten)]
         flags: Box<Flags>,
@@ -201,12 +201,8 @@ async fn write_golden(config: &Config, golden: Golden, observations: Vec<String>
         .await
         .map_err(anyhow::Error::msg)?;
     let text = serde_json::to_string_pretty(&golden)? + "\n";
-    // Written beside and renamed: half a file would keep the model from serving.
-    let beside = path.with_extension("json.new");
-    let mut file = std::fs::File::create(&beside).with_context(|| beside.display().to_string())?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, &path).with_context(|| path.display().to_string())?;
+    // Half a file would keep the model from serving.
+    files::replace(&path, text.as_bytes(), 0o644).with_context(|| path.display().to_string())?;
     println!("{}: {} steps", path.display(), golden.steps.len());
     Ok(())
 }

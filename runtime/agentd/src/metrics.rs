@@ -96,6 +96,8 @@ pub struct Metrics {
     pub steps_refused_deadly: Counter,
     /// Steps that the loop rule or the cap of a subtask was applied to.
     pub stuck: Counter,
+    /// Texts that were ended because nobody waited for them.
+    pub texts_given_up: Counter,
     /// Tokens of frames.
     pub prompt_tokens: Counter,
     /// Tokens computed.
@@ -146,6 +148,7 @@ impl Metrics {
             steps_rerun: Counter::default(),
             steps_refused_deadly: Counter::default(),
             stuck: Counter::default(),
+            texts_given_up: Counter::default(),
             prompt_tokens: Counter::default(),
             decoded_tokens: Counter::default(),
             generated_tokens: Counter::default(),
@@ -191,6 +194,11 @@ impl Metrics {
             "steps_stuck",
             "Steps at which a subtask was closed by a rule",
             self.stuck.clone(),
+        );
+        r.register(
+            "texts_given_up",
+            "Texts ended because nobody waited for them",
+            self.texts_given_up.clone(),
         );
         r.register(
             "prompt_tokens",

@@ -5,11 +5,13 @@
 //! are comments.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
+
+use crate::files;
 
 /// Bytes of the file at most.
 const FILE: u64 = 1 << 20;
@@ -71,16 +73,11 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`].
     pub fn read(path: &Path) -> Result<Self, TokenError> {
-        let failed = |source| TokenError::File {
-            path: path.into(),
-            source,
-        };
-        if std::fs::metadata(path).map_err(failed)?.len() > FILE {
-            return Err(failed(io::Error::other(
-                "more than a mebibyte is no list of tokens",
-            )));
-        }
-        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let text = files::read_text(path, FILE).map_err(|source| failed(path, source))?;
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, TokenError> {
         let mut tokens = Vec::new();
         for (at, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -133,13 +130,12 @@ impl Tokens {
 /// # Errors
 /// [`TokenError`].
 pub fn add(path: &Path, name: &str, expires_at: Option<u64>) -> Result<String, TokenError> {
-    use std::os::unix::fs::OpenOptionsExt as _;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let known = if path.exists() {
-        Tokens::read(path)?
-    } else {
-        Tokens::default()
+    let mut text = match files::read_text(path, FILE) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        read => read.map_err(|source| failed(path, source))?,
     };
+    let known = Tokens::parse(&text, path)?;
     let taken = known.0.iter().any(|token| token.name == name);
     if taken || name.is_empty() || name.len() > 32 || !name.bytes().all(plain) {
         return Err(TokenError::Name);
@@ -147,21 +143,20 @@ pub fn add(path: &Path, name: &str, expires_at: Option<u64>) -> Result<String, T
     let secret: [u8; 32] = rand::random();
     let token = format!("stride_{}", hex(&secret));
     let expires = expires_at.map_or("never".into(), |at| at.to_string());
-    let line = format!("{name} {} {expires}\n", hex(&hash(&token)));
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| {
-            file.write_all(line.as_bytes())?;
-            file.sync_all()
-        })
-        .map_err(|source| TokenError::File {
-            path: path.into(),
-            source,
-        })?;
+    // Whoever wrote the last line by hand may not have ended it.
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(&format!("{name} {} {expires}\n", hex(&hash(&token))));
+    files::replace(path, text.as_bytes(), 0o600).map_err(|source| failed(path, source))?;
     Ok(token)
+}
+
+fn failed(path: &Path, source: io::Error) -> TokenError {
+    TokenError::File {
+        path: path.into(),
+        source,
+    }
 }
 
 fn parse(line: &str) -> Option<Token> {

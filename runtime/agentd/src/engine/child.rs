@@ -16,8 +16,9 @@ use tokio::time::timeout;
 use super::golden::{Golden, GoldenAnswer, GoldenStep};
 use super::handle::EngineOptions;
 use super::model::Model;
+use crate::machine;
 use crate::worker::link::{self, LinkError};
-use crate::worker::protocol::{FromWorker, Load, StepInput, ToWorker};
+use crate::worker::protocol::{FromWorker, Load, StepInput, ToWorker, Unmade};
 
 /// A worker that has loaded its policy. Dropping it kills the process.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Worker {
     }
 
     async fn load(model: Model, options: &EngineOptions) -> Result<Self, String> {
-        let (mut process, socket) = Process::spawn(options)
+        let (mut process, socket) = Process::spawn(options, &model)
             .map_err(|error| format!("the worker cannot be started: {error}"))?;
         let stream = socket
             .set_nonblocking(true)
@@ -128,7 +129,7 @@ impl Worker {
         sent.map_err(|error| error.to_string())?;
         match timeout(patience, self.answers.recv()).await {
             Ok(Some(FromWorker::Stepped { result, .. })) => {
-                let outcome = result?;
+                let outcome = result.map_err(Unmade::into_reason)?;
                 let said = GoldenAnswer::of(&outcome).map_err(|error| error.to_string())?;
                 Ok((said, outcome.state))
             }
@@ -164,8 +165,8 @@ impl Worker {
 /// What a model takes and does on this device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trial {
-    /// KiB of memory that the worker has resident.
-    pub resident_kib: u64,
+    /// Bytes of memory that the worker has resident.
+    pub resident_bytes: u64,
     /// Golden steps that it made, if it has any.
     pub golden: Option<usize>,
 }
@@ -177,15 +178,9 @@ pub struct Trial {
 pub async fn trial(model: Model, options: &EngineOptions) -> Result<Trial, String> {
     let mut worker = Worker::load(model, options).await?;
     let golden = worker.prove(options).await?;
-    let status = std::fs::read_to_string(format!("/proc/{}/status", worker.pid()));
-    let resident_kib = status.ok().and_then(|status| {
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.split_whitespace().next()?.parse().ok()
-    });
+    let resident = machine::process(worker.pid()).map(|process| process.resident_bytes);
     Ok(Trial {
-        resident_kib: resident_kib.unwrap_or(0),
+        resident_bytes: resident.unwrap_or(0),
         golden,
     })
 }
@@ -251,12 +246,14 @@ async fn receive_one(from: &mut BufReader<OwnedReadHalf>) -> Result<FromWorker, 
 struct Process(Child);
 
 impl Process {
-    fn spawn(options: &EngineOptions) -> io::Result<(Self, StdStream)> {
+    /// Its standard input is the socket, its standard output the model's file: the one that was looked at, whatever is at its path
+    /// by now.
+    fn spawn(options: &EngineOptions, model: &Model) -> io::Result<(Self, StdStream)> {
         let (ours, theirs) = StdStream::pair()?;
         let child = Command::new(&options.program)
             .arg("worker")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
+            .stdout(model.file.hand()?)
             .spawn()?;
         Ok((Self(child), ours))
     }

@@ -12,6 +12,7 @@ use stride_agent::agent::{Limits, StepAgent};
 use stride_agent::event::Silent;
 use stride_firmware_config::encoding;
 
+use crate::files;
 use crate::worker::protocol::{StepInput, StepOutcome};
 use crate::worker::step::{self, StepError};
 
@@ -60,16 +61,10 @@ impl Golden {
     /// When the file cannot be read or holds something else.
     pub fn beside(model: &Path) -> io::Result<Option<Self>> {
         let path = model.with_extension("golden.json");
-        match std::fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-            Ok(there) if there.len() > FILE => {
-                return Err(io::Error::other("golden steps of more than a mebibyte"));
-            }
-            Ok(_) => {}
+        match files::read_bytes(&path, FILE) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => Ok(Some(serde_json::from_slice(&read?)?)),
         }
-        let text = std::fs::read(&path)?;
-        Ok(Some(serde_json::from_slice(&text)?))
     }
 
     /// The state before the first step.

@@ -1,5 +1,6 @@
 //! What the rest of the daemon holds of the engine.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -7,9 +8,9 @@ use std::time::Duration;
 
 use stride_client::api::ModelInfo;
 use stride_firmware_config::profile::DeviceProfile;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
-use super::model::{Model, ModelError};
+use super::model::{Model, ModelError, Registry};
 use super::status::Status;
 use super::supervisor;
 use crate::metrics::Metrics;
@@ -65,6 +66,12 @@ pub enum StepFailure {
     /// The worker ended while it continued a text, which is not begun again.
     #[error("the worker ended; ask again")]
     Lost,
+    /// A text was not complete in time.
+    #[error("the text was not complete within {seconds} s (limits.text_seconds in the settings)")]
+    Late {
+        /// The time that a text may take, waiting included.
+        seconds: u64,
+    },
     /// Too many steps wait.
     #[error("too many steps wait for the policy")]
     Busy,
@@ -85,6 +92,8 @@ pub(super) enum Work {
     Text {
         text: TextInput,
         to: mpsc::UnboundedSender<TextOutcome>,
+        /// Free again when the worker is done with the text.
+        place: OwnedSemaphorePermit,
     },
 }
 
@@ -132,11 +141,24 @@ impl Job {
         }
     }
 
+    /// Tells whoever waits for a text how it ended; they may have given up.
+    pub(super) fn finish(self, output: TextOutput) {
+        if let Work::Text { to, place, .. } = self.work {
+            // Before the client knows, who may ask again at once.
+            drop(place);
+            drop(to.send(Ok(output)));
+        }
+    }
+
     /// Tells whoever waits that nothing comes of it; they may have given up.
     pub(super) fn fail(self, failure: StepFailure) {
         match self.work {
             Work::Step { reply, .. } => drop(reply.send(Err(failure))),
-            Work::Text { to, .. } => drop(to.send(Err(failure))),
+            Work::Text { to, place, .. } => {
+                // As above.
+                drop(place);
+                drop(to.send(Err(failure)));
+            }
         }
     }
 }
@@ -158,15 +180,18 @@ pub struct Engine {
     wishes: mpsc::Sender<Wish>,
     current: watch::Receiver<String>,
     status: Arc<Status>,
+    /// Dropped with the last engine, which the supervisor sees whatever it is at.
+    _alive: mpsc::Sender<Infallible>,
 }
 
 impl Engine {
-    /// Starts the supervisor, which loads the model. The engine takes steps at once; they wait until the model is there.
+    /// Starts the supervisor, which loads the model of the registry. The engine takes steps at once; they wait until it is there.
     /// The thread ends when the last engine is dropped.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start(
+        registry: Registry,
         model: Model,
         options: EngineOptions,
         metrics: Arc<Metrics>,
@@ -175,14 +200,17 @@ impl Engine {
         let (wishes, wished) = mpsc::channel(4);
         let status = Arc::new(Status::default());
         let (names, current) = watch::channel(model.name.clone());
+        let (alive, ended) = mpsc::channel(1);
         let engine = Self {
             jobs,
             wishes,
             current,
             status: Arc::clone(&status),
+            _alive: alive,
         };
-        let thread =
-            supervisor::start((model, names), options, (incoming, wished), status, metrics)?;
+        let models = (registry, model, names);
+        let incoming = (incoming, wished, ended);
+        let thread = supervisor::start(models, options, incoming, status, metrics)?;
         Ok((engine, thread))
     }
 
@@ -196,16 +224,18 @@ impl Engine {
         answer.await.unwrap_or(Err(StepFailure::Closed))
     }
 
-    /// Continues a text. What comes of it is at most as long as the context, so it is not held back.
+    /// Continues a text, which takes a `place` until it is complete. What comes of it is at most as long as the context, so it is not
+    /// held back. When the receiver is dropped, so is the text.
     ///
     /// # Errors
     /// When it cannot be begun.
     pub fn text(
         &self,
         text: TextInput,
+        place: OwnedSemaphorePermit,
     ) -> Result<mpsc::UnboundedReceiver<TextOutcome>, StepFailure> {
         let (to, outcomes) = mpsc::unbounded_channel();
-        self.enqueue(Work::Text { text, to })?;
+        self.enqueue(Work::Text { text, to, place })?;
         Ok(outcomes)
     }
 

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`model`] | [`Model`]: a GGUF file under its name, with its hash |
+//! | [`opened`] | the file itself, held open |
 //! | [`handle`] | [`Engine`]: what the rest of the daemon holds |
 //! | [`golden`] | what a model must say before it may serve |
 //! | [`signature`] | who made a model |
@@ -14,6 +15,7 @@ mod child;
 pub mod golden;
 pub mod handle;
 pub mod model;
+pub mod opened;
 pub mod signature;
 pub mod status;
 mod supervisor;

@@ -3,24 +3,31 @@
 use std::io;
 use std::path::PathBuf;
 
-use stride_engine::digest_each;
+use stride_engine::{digest, digest_each};
 
+use super::opened::Opened;
 use super::signature::{self, ModelKey, SignatureError};
+use crate::files;
 
 /// Bytes of a model's name at most.
 pub const NAME: usize = 64;
 
+/// Bytes of a file that holds a name or a checksum, at most.
+const NOTE: u64 = 4096;
+
 /// A GGUF file in the models folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Model {
     /// Its name: that of the file, without the ending.
     pub name: String,
-    /// The file.
+    /// Where the file was found.
     pub path: PathBuf,
     /// SHA-256 of the file, in hexadecimal digits.
     pub sha256: String,
     /// Bytes of the file.
     pub bytes: u64,
+    /// The file itself: it may be replaced by another under its name.
+    pub file: Opened,
 }
 
 /// Why a model cannot be used.
@@ -54,6 +61,14 @@ pub enum ModelError {
         found: String,
         /// Of the checksum file.
         expected: String,
+    },
+    /// Somebody writes to the file.
+    #[error(
+        "model {path} is being written to; write it under another name and rename it, then it is whole from the start"
+    )]
+    Changing {
+        /// The file.
+        path: PathBuf,
     },
     /// Nobody who may says that it is genuine.
     #[error("model {path}: {source}")]
@@ -183,12 +198,16 @@ impl Registry {
             .as_ref()
             .map(|(key, signature)| key.verifier(signature));
         let mut verifier = verifier.transpose().map_err(unsigned)?;
-        let (bytes, sha256) = digest_each(&path, |part| {
+        let file = Opened::open(&path).map_err(failed)?;
+        let (bytes, sha256) = digest_each(&file.path(), |part| {
             if let Some(verifier) = &mut verifier {
                 verifier.update(part);
             }
         })
         .map_err(failed)?;
+        if !file.is_untouched().map_err(failed)? {
+            return Err(ModelError::Changing { path });
+        }
         if let Some(mut verifier) = verifier {
             verifier
                 .finalize()
@@ -208,7 +227,33 @@ impl Registry {
             path,
             sha256,
             bytes,
+            file,
         })
+    }
+
+    /// The same model, to be loaded once more. Its file may have got another name meanwhile, or none. When it was written over, what
+    /// it held is lost, and the model that now has its name is looked at as at first.
+    ///
+    /// # Errors
+    /// As [`Registry::find`].
+    pub fn again(&self, model: &Model) -> Result<Model, ModelError> {
+        let failed = |source| ModelError::File {
+            path: model.path.clone(),
+            source,
+        };
+        if model.file.is_untouched().map_err(failed)? {
+            return Ok(model.clone());
+        }
+        let file = model.file.now().map_err(failed)?;
+        let (_, sha256) = digest(&file.path()).map_err(failed)?;
+        if sha256 == model.sha256 && file.is_untouched().map_err(failed)? {
+            return Ok(Model {
+                file,
+                ..model.clone()
+            });
+        }
+        tracing::warn!(path = %model.path.display(), "the model's file was written over while it served");
+        self.find(&model.name)
     }
 
     fn expected_hash(&self, name: &str) -> Result<Option<String>, ModelError> {
@@ -223,7 +268,7 @@ impl Registry {
 }
 
 fn read_if_there(path: PathBuf) -> Result<Option<String>, ModelError> {
-    match std::fs::read_to_string(&path) {
+    match files::read_text(&path, NOTE) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ModelError::File { path, source }),
@@ -259,8 +304,21 @@ mod tests {
         let model = registry.find("a").unwrap();
         let sums = folder.path().join("a.gguf.sha256");
         std::fs::write(&sums, format!("{}  a.gguf\n", model.sha256)).unwrap();
-        assert_eq!(registry.find("a").unwrap(), model);
-        std::fs::write(folder.path().join("a.gguf"), "weightz").unwrap();
+        assert_eq!(registry.find("a").unwrap().sha256, model.sha256);
+        // Under another name it is the same file, and a new one under its name is another.
+        let path = folder.path().join("a.gguf");
+        std::fs::rename(&path, folder.path().join("old")).unwrap();
+        std::fs::write(&path, "weightz").unwrap();
+        let again = registry.again(&model).unwrap();
+        assert_eq!(again.sha256, model.sha256);
+        assert_eq!(std::fs::read(again.file.path()).unwrap(), b"weights");
+        assert!(again.file.is_untouched().unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::fs::write(folder.path().join("old"), "weighty").unwrap();
+        assert!(matches!(
+            registry.again(&model),
+            Err(ModelError::Hash { .. })
+        ));
         assert!(matches!(registry.find("a"), Err(ModelError::Hash { .. })));
         assert!(matches!(registry.find("b"), Err(ModelError::File { .. })));
         std::fs::write(folder.path().join("b.gguf"), "").unwrap();

@@ -1,12 +1,13 @@
 //! Who made a model: signatures of minisign, `NAME.gguf.minisig` beside `NAME.gguf`.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use minisign_verify::{PublicKey, Signature, StreamVerifier};
 use serde::{Deserialize, Serialize};
+
+use crate::files;
 
 /// Bytes of a signature file at most; minisign itself writes a few hundred.
 const SIGNATURE: u64 = 64 << 10;
@@ -100,10 +101,8 @@ pub fn read(model: &Path) -> Result<Signature, SignatureError> {
     let mut path = model.as_os_str().to_owned();
     path.push(".minisig");
     let path = PathBuf::from(path);
-    let mut text = String::new();
-    let read = File::open(&path).and_then(|file| file.take(SIGNATURE).read_to_string(&mut text));
-    match read {
-        Ok(_) => Ok(Signature::decode(&text)?),
+    match files::read_text(&path, SIGNATURE) {
+        Ok(text) => Ok(Signature::decode(&text)?),
         Err(source) => Err(SignatureError::Missing { path, source }),
     }
 }

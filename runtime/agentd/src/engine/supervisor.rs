@@ -7,9 +7,12 @@
 //!   A step that was alone in the worker when it ended three times is refused; the agent stays as it was. Texts are not begun again.
 //! - An idle worker is probed, so that readiness rests on finished policy calls.
 //! - A new model is loaded beside the old one and takes over when no step is out. While its first steps are on probation, a
-//!   failure brings the old model back, and the step is made again by that.
+//!   failure of it (not one of what it was given) brings the old model back, and the step is made again by that.
+//! - A model is its file, not its path: a worker reads what was looked at when the model was chosen, whatever has its name now.
+//! - When nobody holds the engine any more the thread ends, whether a worker serves or loads.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -22,10 +25,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::child::Worker;
 use super::handle::{EngineOptions, Job, StepFailure, Wish, Work};
-use super::model::{Model, ModelError};
+use super::model::{Model, ModelError, Registry};
 use super::status::Status;
 use crate::metrics::{EndReason, Metrics, SwitchResult};
-use crate::worker::protocol::{FromWorker, StepOutcome, TextOutput, ToWorker};
+use crate::worker::protocol::{FromWorker, StepOutcome, TextOutput, ToWorker, Unmade};
 
 /// A step that was alone in a worker which ended this often is refused. Not at the second time: a thousand kills at random hit a step
 /// that was begun again once more.
@@ -36,9 +39,13 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 
 /// Starts the thread. Workers ask to die with the *thread* that started them, so it lives as long as the daemon does.
 pub(super) fn start(
-    (model, names): (Model, watch::Sender<String>),
+    (registry, model, names): (Registry, Model, watch::Sender<String>),
     options: EngineOptions,
-    (jobs, wishes): (mpsc::Receiver<Job>, mpsc::Receiver<Wish>),
+    (jobs, wishes, ended): (
+        mpsc::Receiver<Job>,
+        mpsc::Receiver<Wish>,
+        mpsc::Receiver<Infallible>,
+    ),
     status: Arc<Status>,
     metrics: Arc<Metrics>,
 ) -> io::Result<JoinHandle<()>> {
@@ -46,6 +53,7 @@ pub(super) fn start(
         .enable_all()
         .build()?;
     let supervisor = Supervisor {
+        registry,
         current: model,
         names,
         previous: None,
@@ -53,6 +61,7 @@ pub(super) fn start(
         options,
         jobs,
         wishes,
+        ended,
         closing: false,
         suspects: VecDeque::new(),
         last_id: 0,
@@ -67,16 +76,19 @@ pub(super) fn start(
 }
 
 struct Supervisor {
+    registry: Registry,
     current: Model,
     /// Whoever wants to know its name.
     names: watch::Sender<String>,
-    /// The model before, kept for the way back.
+    /// The model before, kept for the way back as long as the current one is on probation.
     previous: Option<Model>,
     /// Steps that the current model must still make before it is trusted.
     probation: u32,
     options: EngineOptions,
     jobs: mpsc::Receiver<Job>,
     wishes: mpsc::Receiver<Wish>,
+    /// Ends when nobody holds the engine any more.
+    ended: mpsc::Receiver<Infallible>,
     closing: bool,
     /// Steps that were in a worker when it ended.
     suspects: VecDeque<Job>,
@@ -109,10 +121,17 @@ impl Supervisor {
         loop {
             let started = match self.succeed() {
                 Some(successor) => Ok(successor),
-                None => Worker::start(self.current.clone(), &self.options).await,
+                None => {
+                    let model = (self.registry.clone(), self.current.clone());
+                    tokio::select! {
+                        started = start_again(model, &self.options) => started,
+                        None = self.ended.recv() => return,
+                    }
+                }
             };
             match started {
                 Ok(worker) => {
+                    self.current = worker.model.clone();
                     pause = PAUSES.0;
                     if self.serve_on(worker).await {
                         return;
@@ -165,8 +184,8 @@ impl Supervisor {
         let old = std::mem::replace(&mut self.current, worker.model.clone());
         tracing::info!(from = %old.name, to = %worker.model.name, "model switched");
         self.names.send_replace(self.current.name.clone());
-        self.previous = Some(old);
         self.probation = self.options.probation;
+        self.previous = (self.probation > 0).then_some(old);
         self.metrics.switched(SwitchResult::Done);
         // Whoever wished for it may have hung up.
         let _ = reply.send(Ok(info(&worker)));
@@ -253,16 +272,24 @@ impl Supervisor {
 
     /// Waits between two attempts, unless an operator names another model; true when the daemon shuts down.
     async fn wait(&mut self, pause: Duration) -> bool {
-        if self.jobs.is_closed() {
-            return true;
-        }
         tokio::select! {
+            None = self.ended.recv() => return true,
             () = sleep(pause) => {}
             Some(wish) = self.wishes.recv(), if self.loading.is_none() => self.begin_loading(wish),
             loaded = finished(&mut self.loading) => self.loaded(loaded),
         }
         false
     }
+}
+
+/// What became of a piece of a text.
+enum Text {
+    /// There is no such text.
+    Unknown,
+    /// Somebody waits for more.
+    Heard,
+    /// Nobody does.
+    Unheard,
 }
 
 /// One worker while it serves.
@@ -313,7 +340,7 @@ impl<'a> Served<'a> {
             let probe = self.active + of.options.probe_pause;
             tokio::select! {
                 answer = self.worker.answers.recv() => {
-                    if let Some(end) = self.answered(of, answer) {
+                    if let Some(end) = self.answered(of, answer).await {
                         return end;
                     }
                 }
@@ -371,7 +398,7 @@ impl<'a> Served<'a> {
             .change(|facts| facts.waiting_since = since.map(Instant::into_std));
     }
 
-    fn answered(&mut self, of: &mut Supervisor, answer: Option<FromWorker>) -> Option<End> {
+    async fn answered(&mut self, of: &mut Supervisor, answer: Option<FromWorker>) -> Option<End> {
         let Some(answer) = answer else {
             return Some(End::Lost(EndReason::Died));
         };
@@ -386,11 +413,16 @@ impl<'a> Served<'a> {
                     return Some(end);
                 }
             }
-            FromWorker::Text { job, output } => {
-                if !self.text(job, output) {
-                    return Some(End::Lost(EndReason::Nonsense));
+            FromWorker::Text { job, output } => match self.text(of, job, output) {
+                Text::Unknown => return Some(End::Lost(EndReason::Nonsense)),
+                Text::Heard => {}
+                // Said again when more of it comes, which was on its way.
+                Text::Unheard => {
+                    if let Err(end) = self.say(of, &ToWorker::Cancel { job }).await {
+                        return Some(end);
+                    }
                 }
-            }
+            },
             FromWorker::Probed { result: Ok(()) } if self.probing => self.probing = false,
             FromWorker::Probed { result: Err(_) } => return Some(End::Lost(EndReason::Probe)),
             _ => return Some(End::Lost(EndReason::Nonsense)),
@@ -402,28 +434,34 @@ impl<'a> Served<'a> {
         None
     }
 
-    /// A text has grown or ended; false when there is no such text.
-    fn text(&mut self, job: u64, output: TextOutput) -> bool {
+    /// A text has grown or ended.
+    fn text(&mut self, of: &Supervisor, job: u64, output: TextOutput) -> Text {
         let Some(at) = self.out.iter().position(|(id, _)| *id == job) else {
-            return false;
+            return Text::Unknown;
         };
         let Work::Text { to, .. } = &self.out[at].1.work else {
-            return false;
+            return Text::Unknown;
         };
-        let goes_on = matches!(output, TextOutput::Piece(_));
-        // Whoever asked may have given up.
-        let _ = to.send(Ok(output));
-        if !goes_on {
-            self.out.remove(at);
+        if let TextOutput::Piece(_) = output {
+            return match to.send(Ok(output)) {
+                Ok(()) => Text::Heard,
+                Err(_) => Text::Unheard,
+            };
         }
-        true
+        if output == TextOutput::Cancelled {
+            of.metrics.texts_given_up.inc();
+        }
+        if let Some((_, job)) = self.out.remove(at) {
+            job.finish(output);
+        }
+        Text::Heard
     }
 
     fn stepped(
         &mut self,
         of: &mut Supervisor,
         job: Job,
-        result: Result<StepOutcome, String>,
+        result: Result<StepOutcome, Unmade>,
     ) -> Option<End> {
         if let Work::Text { .. } = job.work {
             return Some(End::Lost(EndReason::Nonsense));
@@ -431,13 +469,16 @@ impl<'a> Served<'a> {
         let answer = match result {
             Ok(outcome) => {
                 of.probation = of.probation.saturating_sub(1);
+                if of.probation == 0 {
+                    of.previous = None;
+                }
                 Ok(outcome)
             }
-            Err(reason) if of.probation > 0 && of.previous.is_some() => {
+            Err(Unmade::Policy(reason)) if of.probation > 0 && of.previous.is_some() => {
                 self.out.push_front((0, job));
                 return Some(End::Failed(reason));
             }
-            Err(reason) => Err(StepFailure::Policy(reason)),
+            Err(unmade) => Err(StepFailure::Policy(unmade.into_reason())),
         };
         if let Work::Step { reply, .. } = job.work {
             // Whoever asked may have given up.
@@ -445,6 +486,17 @@ impl<'a> Served<'a> {
         }
         None
     }
+}
+
+/// A worker with a model that was chosen a while ago.
+async fn start_again(
+    (registry, model): (Registry, Model),
+    options: &EngineOptions,
+) -> Result<Worker, String> {
+    // It may have to be hashed.
+    let found = tokio::task::spawn_blocking(move || registry.again(&model)).await;
+    let model = found.map_err(|error| error.to_string())?;
+    Worker::start(model.map_err(|error| error.to_string())?, options).await
 }
 
 fn info(worker: &Worker) -> ModelInfo {

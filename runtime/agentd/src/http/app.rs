@@ -50,7 +50,8 @@ pub struct Bounds {
     pub body_bytes: usize,
     /// Time in which a body must be there.
     pub body_deadline: Duration,
-    /// Time in which a request's head must be there, and that an idle connection is kept.
+    /// Time in which a request's head must be there, in which a client must take some of its answer, and that an idle connection
+    /// is kept.
     pub head_deadline: Duration,
     /// Connections on one listener at most.
     pub connections: usize,
@@ -58,4 +59,6 @@ pub struct Bounds {
     pub step_deadline: Duration,
     /// Time after which an idle worker is probed, for readiness.
     pub probe_pause: Duration,
+    /// Time in which a text must be complete.
+    pub text_deadline: Duration,
 }

@@ -187,6 +187,9 @@ impl From<StepFailure> for ApiError {
             StepFailure::Lost => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "worker_lost", message).retry_after(1)
             }
+            StepFailure::Late { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", message).retry_after(1)
+            }
             StepFailure::Busy => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", message).retry_after(1)
             }

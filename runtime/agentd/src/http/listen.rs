@@ -106,10 +106,10 @@ pub enum ListenError {
         source: io::Error,
     },
     /// Another process listens there.
-    #[error("unix:{}: another process listens there", path.display())]
+    #[error("{place}: another process listens there")]
     InUse {
-        /// The socket.
-        path: PathBuf,
+        /// Where.
+        place: Place,
     },
     /// Something else than a socket is there.
     #[error("unix:{}: something else than a socket is there; it is left alone", path.display())]
@@ -169,9 +169,12 @@ impl Listener {
     /// [`ListenError`].
     pub async fn bind(place: &Place, mode: u32, exposed: bool) -> Result<Self, ListenError> {
         check(place, exposed)?;
-        let failed = |source| ListenError::Bind {
-            place: place.clone(),
-            source,
+        let failed = |source: io::Error| {
+            let place = place.clone();
+            match source.kind() {
+                io::ErrorKind::AddrInUse => ListenError::InUse { place },
+                _ => ListenError::Bind { place, source },
+            }
         };
         let socket = match place {
             Place::Tcp(address) | Place::Tls(address) => {
@@ -260,7 +263,8 @@ async fn make_way(path: &Path) -> Result<(), ListenError> {
         return Err(ListenError::NotASocket { path });
     }
     if UnixStream::connect(&path).await.is_ok() {
-        return Err(ListenError::InUse { path });
+        let place = Place::Unix(path);
+        return Err(ListenError::InUse { place });
     }
     std::fs::remove_file(&path).map_err(|source| ListenError::Bind {
         place: Place::Unix(path),

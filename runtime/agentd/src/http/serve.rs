@@ -11,6 +11,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutWriter;
 
 use super::app::Bounds;
 use super::listen::{Listener, Socket};
@@ -26,7 +28,8 @@ const HEADERS: usize = 64;
 /// After an error of `accept`, such as too many open files: time for others to close theirs.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Takes connections until `closing` is true, then lets those that are open finish what they are at, at most for `grace`.
+/// Takes connections until `closing` is true, then lets those that are open finish what they are at, at most for `grace`. Nothing
+/// of them is left when this returns.
 pub async fn serve(
     listener: Listener,
     router: Router,
@@ -36,6 +39,7 @@ pub async fn serve(
     grace: Duration,
 ) {
     let open = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
     let places = Arc::new(Semaphore::new(bounds.connections));
     loop {
         let closed = async { drop(closing.wait_for(|closing| *closing).await) };
@@ -53,8 +57,10 @@ pub async fn serve(
             Ok(connection) => {
                 let (router, metrics) = (router.clone(), Arc::clone(&metrics));
                 let (watcher, mut closing) = (open.watcher(), closing.clone());
-                tokio::spawn(async move {
-                    metrics.connections.inc();
+                // Those that have ended are forgotten.
+                while connections.try_join_next().is_some() {}
+                let counted = Counted::new(Arc::clone(&metrics));
+                connections.spawn(async move {
                     let closed = async { drop(closing.wait_for(|closing| *closing).await) };
                     let stream = tokio::select! {
                         biased;
@@ -71,8 +77,7 @@ pub async fn serve(
                             tracing::debug!(%error, "no TLS came about");
                         }
                     }
-                    metrics.connections.dec();
-                    drop(place);
+                    drop((counted, place));
                 });
             }
             Err(error) => {
@@ -84,6 +89,24 @@ pub async fn serve(
     drop(listener);
     if tokio::time::timeout(grace, open.shutdown()).await.is_err() {
         tracing::warn!("connections were cut off");
+    }
+    // A client that does not read would keep its connection, and with it the daemon, for ever.
+    connections.shutdown().await;
+}
+
+/// A connection that is counted as long as it is there.
+struct Counted(Arc<Metrics>);
+
+impl Counted {
+    fn new(metrics: Arc<Metrics>) -> Self {
+        metrics.connections.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.dec();
     }
 }
 
@@ -130,10 +153,15 @@ fn connection_of(
     router: Router,
     bounds: Bounds,
 ) -> impl hyper_util::server::graceful::GracefulConnection {
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(bounds.head_deadline));
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head_deadline)
         .max_buf_size(HEAD)
         .max_headers(HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(
+            TokioIo::new(Box::pin(stream)),
+            TowerToHyperService::new(router),
+        )
 }

@@ -1,6 +1,5 @@
 //! TLS for listeners that other machines reach.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,6 +14,8 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
+
+use crate::files;
 
 /// Bytes of a PEM file at most.
 const PEM: u64 = 1 << 20;
@@ -149,19 +150,16 @@ fn configuration(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    let failed = |source| TlsError::Read {
+    files::read_bytes(path, PEM).map_err(|source| TlsError::Read {
         path: path.to_owned(),
         source,
-    };
-    let size = fs::metadata(path).map_err(failed)?.len();
-    if size > PEM {
-        return Err(failed(io::ErrorKind::FileTooLarge.into()));
-    }
-    fs::read(path).map_err(failed)
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use stride_agent::agent::Limits;
+use stride_agent::agent::{AgentError, Limits};
 use stride_agent::policy::{Policy, PolicyError, Utterance};
 use stride_engine::{
     ActionTemplates, AgentPolicy, BatchOptions, EngineError, EngineOptions, SharedPolicy,
@@ -12,8 +12,8 @@ use stride_engine::{
 use stride_firmware_config::frame::StepFrame;
 use stride_firmware_config::profile::DeviceProfile;
 
-use super::protocol::{Load, StepInput, StepOutcome, TextInput, TextOutput};
-use super::step::{self, ListedPolicy};
+use super::protocol::{FILE, Load, StepInput, StepOutcome, TextInput, TextOutput, Unmade};
+use super::step::{self, ListedPolicy, StepError};
 
 /// Calls that are answered together at most, where memory allows it: more bring nothing on the processors at hand.
 const MOST: u32 = 16;
@@ -33,6 +33,11 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn load(load: &Load) -> Result<Self, String> {
+        // Whoever reads the message knows the file by its name.
+        Self::load_file(load).map_err(|message| message.replace(FILE, &load.path))
+    }
+
+    fn load_file(load: &Load) -> Result<Self, String> {
         let profile: DeviceProfile =
             serde_json::from_str(&load.profile).map_err(|error| format!("profile: {error}"))?;
         let engine = EngineOptions {
@@ -44,7 +49,7 @@ impl Asked {
             engine: engine.under_profile(&profile),
             ..BatchOptions::default()
         };
-        let path = Path::new(&load.path);
+        let path = Path::new(FILE);
         let slots = match NonZeroU32::new(load.slots) {
             Some(slots) => slots,
             None => affordable(path, &options, profile.memory.budget_bytes)
@@ -74,11 +79,11 @@ impl Asked {
         self.slots.get()
     }
 
-    pub(super) fn make(&self, step: &StepInput) -> Result<StepOutcome, String> {
+    pub(super) fn make(&self, step: &StepInput) -> Result<StepOutcome, Unmade> {
         let mut policy = Held(self.policy.agent(step.agent));
         let (limits, max_actions) = (&self.limits, self.max_actions);
         step::make(&mut policy, limits, max_actions, step, self.tell_calls)
-            .map_err(|error| error.to_string())
+            .map_err(|error| unmade(&error))
     }
 
     /// Lets the policy answer a frame that every policy has room for.
@@ -93,8 +98,16 @@ impl Asked {
         said.map(drop).map_err(|error| error.to_string())
     }
 
-    /// Continues a text, and tells how it grows.
-    pub(super) fn text(&self, text: TextInput, mut tell: impl FnMut(TextOutput)) {
+    /// Continues a text, and tells how it grows, as long as it is `wanted`.
+    pub(super) fn text(
+        &self,
+        text: TextInput,
+        wanted: impl Fn() -> bool,
+        mut tell: impl FnMut(TextOutput),
+    ) {
+        if !wanted() {
+            return tell(TextOutput::Cancelled);
+        }
         let request = TextRequest {
             prompt: text.prompt,
             max_tokens: text.max_tokens.and_then(NonZeroU32::new),
@@ -104,6 +117,8 @@ impl Asked {
         };
         for event in self.policy.text(NOBODY, request) {
             let end = match event {
+                // The policy sees that nobody takes its events.
+                TextEvent::Piece(_) if !wanted() => TextOutput::Cancelled,
                 TextEvent::Piece(piece) => {
                     tell(TextOutput::Piece(piece));
                     continue;
@@ -122,6 +137,22 @@ impl Asked {
             return;
         }
         give_up();
+    }
+}
+
+/// Whose fault it is that a step was not made.
+fn unmade(error: &StepError) -> Unmade {
+    let reason = error.to_string();
+    match error {
+        StepError::Agent(AgentError::Policy(PolicyError(source))) => match source.downcast_ref() {
+            Some(EngineError::FrameTooLong { .. } | EngineError::Actions { .. }) => {
+                Unmade::Input(reason)
+            }
+            _ => Unmade::Policy(reason),
+        },
+        // Record and phase are what the daemon sent.
+        StepError::Agent(_) | StepError::Decode(_) => Unmade::Input(reason),
+        StepError::Encode(_) => Unmade::Policy(reason),
     }
 }
 

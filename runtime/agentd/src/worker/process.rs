@@ -1,10 +1,11 @@
 //! The life of a worker: load, then answer until the daemon hangs up.
 
+use std::collections::HashSet;
 use std::io::{self, BufReader};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::hands::Asked;
 use super::link::{self, LinkError};
@@ -27,7 +28,7 @@ pub enum WorkerError {
     Link(#[from] LinkError),
 }
 
-/// Runs the worker on the socket that is its standard input.
+/// Runs the worker on the socket that is its standard input, with the policy in the file that is its standard output.
 ///
 /// # Errors
 /// [`WorkerError`]. A daemon that hangs up ends the worker without an error.
@@ -60,20 +61,30 @@ pub fn run() -> Result<(), WorkerError> {
     // next step is there when one is done, and those that hold texts.
     let hands = asked.slots() + 1 + load.texts;
     let (jobs, waiting) = mpsc::channel();
-    let (waiting, to) = (Mutex::new(waiting), Mutex::new(to));
+    let office = Office {
+        waiting: Mutex::new(waiting),
+        texts: Mutex::default(),
+        to: Mutex::new(to),
+    };
     std::thread::scope(|scope| {
         for _ in 0..hands {
             scope.spawn(|| {
                 let _end = EndTogether;
-                work(&asked, &waiting, &to);
+                office.work(&asked);
             });
         }
         loop {
             match link::read(&mut from)? {
                 None => break,
                 Some(ToWorker::Load(_)) => return Err(WorkerError::OutOfOrder),
-                // Fails only when no hands are left, and they end together.
-                Some(job) => drop(jobs.send(job)),
+                Some(ToWorker::Cancel { job }) => office.forget(job),
+                Some(message) => {
+                    if let ToWorker::Text { job, .. } = message {
+                        office.texts().insert(job);
+                    }
+                    // Fails only when no hands are left, and they end together.
+                    drop(jobs.send(message));
+                }
             }
         }
         drop(jobs);
@@ -81,39 +92,59 @@ pub fn run() -> Result<(), WorkerError> {
     })
 }
 
-/// Does one job after another until there are no more.
-fn work(asked: &Asked, waiting: &Mutex<Receiver<ToWorker>>, to: &Mutex<UnixStream>) {
-    loop {
-        let next = waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
-        let answer = match next {
-            Err(_) => return,
-            // The loop that reads does not hand it on.
-            Ok(ToWorker::Load(_)) => continue,
-            Ok(ToWorker::Probe) => FromWorker::Probed {
-                result: asked.probe(),
-            },
-            Ok(ToWorker::Step { job, step }) => FromWorker::Stepped {
-                job,
-                result: asked.make(&step),
-            },
-            Ok(ToWorker::Text { job, text }) => {
-                asked.text(text, |output| say(to, &FromWorker::Text { job, output }));
-                continue;
-            }
-        };
-        say(to, &answer);
-    }
+/// What all hands share.
+struct Office {
+    waiting: Mutex<Receiver<ToWorker>>,
+    /// Texts that somebody waits for.
+    texts: Mutex<HashSet<u64>>,
+    to: Mutex<UnixStream>,
 }
 
-fn say(to: &Mutex<UnixStream>, answer: &FromWorker) {
-    let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = link::write(&mut *to, answer) {
-        // The daemon is gone, or no longer understood.
-        eprintln!("stride-agentd worker: {error}");
-        std::process::exit(1);
+impl Office {
+    /// Does one job after another until there are no more.
+    fn work(&self, asked: &Asked) {
+        loop {
+            let waiting = self.waiting.lock();
+            let next = waiting.unwrap_or_else(PoisonError::into_inner).recv();
+            let answer = match next {
+                Err(_) => return,
+                // The loop that reads does not hand them on.
+                Ok(ToWorker::Load(_) | ToWorker::Cancel { .. }) => continue,
+                Ok(ToWorker::Probe) => FromWorker::Probed {
+                    result: asked.probe(),
+                },
+                Ok(ToWorker::Step { job, step }) => FromWorker::Stepped {
+                    job,
+                    result: asked.make(&step),
+                },
+                Ok(ToWorker::Text { job, text }) => {
+                    let wanted = || self.texts().contains(&job);
+                    asked.text(text, wanted, |output| {
+                        self.say(&FromWorker::Text { job, output });
+                    });
+                    self.forget(job);
+                    continue;
+                }
+            };
+            self.say(&answer);
+        }
+    }
+
+    fn texts(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, text: u64) {
+        self.texts().remove(&text);
+    }
+
+    fn say(&self, answer: &FromWorker) {
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = link::write(&mut *to, answer) {
+            // The daemon is gone, or no longer understood.
+            eprintln!("stride-agentd worker: {error}");
+            std::process::exit(1);
+        }
     }
 }
 

@@ -21,14 +21,22 @@ pub enum ToWorker {
         /// What is wanted.
         text: TextInput,
     },
+    /// Nobody waits for this text any more.
+    Cancel {
+        /// Which.
+        job: u64,
+    },
     /// Show that the policy still answers.
     Probe,
 }
 
+/// Where a worker finds its policy: the daemon gives it the open file as its standard output.
+pub const FILE: &str = "/proc/self/fd/1";
+
 /// Which policy, and how it is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Load {
-    /// The GGUF file.
+    /// What messages call the GGUF file; the file itself is at [`FILE`].
     pub path: String,
     /// The device profile as JSON: its optional fields have no place in a format without names.
     pub profile: String,
@@ -77,6 +85,8 @@ pub enum TextOutput {
     Refused(String),
     /// The policy failed at it.
     Failed(String),
+    /// It was ended because nobody waited for it.
+    Cancelled,
 }
 
 /// A step without its agent's name: what the policy needs.
@@ -123,7 +133,7 @@ pub enum FromWorker {
         /// Which.
         job: u64,
         /// The agent after it, or why the policy could not answer.
-        result: Result<StepOutcome, String>,
+        result: Result<StepOutcome, Unmade>,
     },
     /// A text has grown or ended.
     Text {
@@ -137,6 +147,25 @@ pub enum FromWorker {
         /// Why not.
         result: Result<(), String>,
     },
+}
+
+/// Why a step was not made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unmade {
+    /// No policy could answer what it was given: a frame that is too long, a list that cannot be used.
+    Input(String),
+    /// This policy could not.
+    Policy(String),
+}
+
+impl Unmade {
+    /// In words.
+    #[must_use]
+    pub fn into_reason(self) -> String {
+        match self {
+            Self::Input(reason) | Self::Policy(reason) => reason,
+        }
+    }
 }
 
 /// A step that was made.

@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use rustix::process::Signal;
 use stride_client::ClientError;
-use stride_client::api::{ActivateModel, ModelInfo, ModelList};
+use stride_client::api::{ActivateModel, CreateAgent, ModelInfo, ModelList, StepRequest};
 
 use stride_agent::environment::Environment as _;
 use stride_engine::{EngineOptions, LlamaPolicy};
@@ -13,7 +14,7 @@ use stride_firmware_config::state::Completed;
 
 use crate::killed::under_load;
 use crate::play::episode;
-use crate::support::{MODEL, PROGRAM, Place, shipped_model};
+use crate::support::{MODEL, PROGRAM, Place, is_alive, shipped_model, signal};
 
 fn activate(place: &Place, model: &str) -> Result<ModelInfo, ClientError> {
     let wish = ActivateModel {
@@ -157,14 +158,11 @@ fn rows_of(bytes: &[u8], name: &str) -> (usize, usize, usize) {
     (at.next_multiple_of(32) + offset, columns / 32 * 34, rows)
 }
 
-/// A model damaged where loading does not look: the embedding of one word is no number. It answers whatever does not hold the
-/// word, so it is loaded and switched to; the first step with the word in it fails.
-#[test]
-fn a_model_that_fails_in_its_first_steps_goes_back_by_itself() {
-    const GAME: u64 = 3;
-    let mut place = Place::new();
+/// Damages a model where loading does not look: the embedding of one word is no number. It answers whatever does not hold the
+/// word, so it is loaded and switched to; the first step of the game, with the word in it, fails.
+pub fn rot(bytes: &mut [u8], game: u64) {
     let mut policy = LlamaPolicy::load(&shipped_model(), EngineOptions::default()).unwrap();
-    let opening = HouseholdEnvironment::new(GAME).reset().unwrap();
+    let opening = HouseholdEnvironment::new(game).reset().unwrap();
     let first = policy.frame_tokens(&StepFrame::High {
         scene: &opening.scene,
         observation: &opening.observation,
@@ -183,33 +181,97 @@ fn a_model_that_fails_in_its_first_steps_goes_back_by_itself() {
         .into_iter()
         .find(|word| !asked.contains(word))
         .unwrap();
-    changed(&place, "rotten", |bytes| {
-        let (first, row, rows) = rows_of(bytes, "token_embd.weight");
-        let word = usize::try_from(word).unwrap();
-        assert!(word < rows && first + row * rows <= bytes.len());
-        // The scales of the row's blocks: 16-bit floats that are no numbers.
-        for block in 0..row / 34 {
-            let scale = first + word * row + block * 34;
-            bytes[scale..scale + 2].copy_from_slice(&0x7e00_u16.to_le_bytes());
-        }
-    });
+    let (first, row, rows) = rows_of(bytes, "token_embd.weight");
+    let word = usize::try_from(word).unwrap();
+    assert!(word < rows && first + row * rows <= bytes.len());
+    // The scales of the row's blocks: 16-bit floats that are no numbers.
+    for block in 0..row / 34 {
+        let scale = first + word * row + block * 34;
+        bytes[scale..scale + 2].copy_from_slice(&0x7e00_u16.to_le_bytes());
+    }
+}
+
+fn served(place: &Place) -> ModelInfo {
+    let list: ModelList = place.client().fetch("/v1/stride/models").unwrap();
+    list.active.unwrap()
+}
+
+const GAME: u64 = 3;
+
+const ROLLED_BACK: &str = "stride_model_switches_total{reason=\"rolled_back\"}";
+
+#[test]
+fn a_model_that_fails_in_its_first_steps_goes_back_by_itself() {
+    let mut place = Place::new();
+    changed(&place, "rotten", |bytes| rot(bytes, GAME));
     place.start();
-    let active = |place: &Place| -> String {
-        let list: ModelList = place.client().fetch("/v1/stride/models").unwrap();
-        list.active.unwrap().name
-    };
+    let active = |place: &Place| served(place).name;
     let calm = episode(&place.client(), "calm", GAME, 8);
     assert_eq!(activate(&place, "rotten").unwrap().name, "rotten");
     assert_eq!(active(&place), "rotten");
     // No step fails: the first one is made by the model before, and so are all that follow.
     assert_eq!(episode(&place.client_once(), "swapped", GAME, 8), calm);
     assert_eq!(active(&place), MODEL);
-    let rolled_back = "stride_model_switches_total{reason=\"rolled_back\"}";
-    assert_eq!(place.metric(rolled_back), 1.0);
+    assert_eq!(place.metric(ROLLED_BACK), 1.0);
     // The next start does not try it again.
     assert!(place.stop());
     place.start();
     assert_eq!(active(&place), MODEL);
     assert_eq!(episode(&place.client_once(), "again", GAME, 8), calm);
-    assert_eq!(place.metric(rolled_back), 0.0);
+    assert_eq!(place.metric(ROLLED_BACK), 0.0);
+}
+
+/// The new model has the name of the old one, as after an upgrade: what is gone back to are the old one's bytes, not its path.
+#[test]
+fn a_model_that_was_replaced_under_its_own_name_is_gone_back_to() {
+    let mut place = Place::new().started();
+    let good = served(&place);
+    let calm = episode(&place.client(), "calm", GAME, 8);
+    changed(&place, "new", |bytes| rot(bytes, GAME));
+    let path = |name: &str| place.models().join(format!("{name}.gguf"));
+    fs::rename(path("new"), path(MODEL)).unwrap();
+    let bad = activate(&place, MODEL).unwrap();
+    assert_ne!(bad.sha256, good.sha256);
+    assert_eq!(episode(&place.client_once(), "swapped", GAME, 8), calm);
+    assert_eq!(place.metric(ROLLED_BACK), 1.0);
+    assert_eq!(served(&place), good);
+    // So it is for the next worker.
+    let worker = place.worker();
+    signal(worker, Signal::KILL);
+    place.wait_until("rid of the worker", |_| !is_alive(worker));
+    assert_eq!(episode(&place.client(), "again", GAME, 8), calm);
+    assert_eq!(served(&place), good);
+}
+
+/// Whoever sends an observation of more tokens than a frame takes gets a refusal, and no vote on the model.
+#[test]
+fn a_frame_that_is_too_long_says_nothing_about_a_new_model() {
+    let mut place = Place::new();
+    changed(&place, "twin", |_| {});
+    place.start();
+    let calm = episode(&place.client(), "calm", GAME, 8);
+    let client = place.client_once();
+    let agent = CreateAgent {
+        id: Some("dense".into()),
+        task: "read".into(),
+        ..CreateAgent::default()
+    };
+    client.create(&agent).unwrap();
+    assert_eq!(activate(&place, "twin").unwrap().name, "twin");
+    // No word of the vocabulary: each byte is a token.
+    let dense = StepRequest {
+        request_id: "r1".into(),
+        observation: "\u{16a0}\u{3b1}".repeat(300),
+        ..StepRequest::default()
+    };
+    match client.step("dense", &dense) {
+        Err(ClientError::Refused { status, code, .. }) => {
+            assert_eq!((status, &*code), (422, "policy_failed"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(served(&place).name, "twin");
+    assert_eq!(place.metric(ROLLED_BACK), 0.0);
+    assert_eq!(episode(&place.client_once(), "after", GAME, 8), calm);
+    assert_eq!(served(&place).name, "twin");
 }

@@ -4,13 +4,14 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::num::NonZeroU32;
 use std::os::unix::net::UnixStream;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use stride_client::ClientError;
 use stride_engine::{BatchOptions, EngineOptions, SharedPolicy, TextEvent, TextRequest};
 use stride_firmware_config::profile::DeviceProfile;
 
 use crate::play::episode;
-use crate::support::{MODEL, Place, shipped_model};
+use crate::support::{MODEL, Place, shipped_model, signal};
 
 const PROMPT: &str = "You arrive at drawer 1. The drawer 1 is closed.";
 
@@ -26,8 +27,8 @@ fn text(answer: &Value) -> String {
     answer["choices"][0]["text"].as_str().unwrap().to_owned()
 }
 
-/// The data of the events that a request is answered with, and the head of the answer.
-fn events(place: &Place, path: &str, body: &Value) -> (String, Vec<String>) {
+/// Asks, and leaves the answer to be read.
+fn post(place: &Place, path: &str, body: &Value) -> UnixStream {
     let mut socket = UnixStream::connect(place.socket()).unwrap();
     let body = body.to_string();
     write!(
@@ -36,7 +37,14 @@ fn events(place: &Place, path: &str, body: &Value) -> (String, Vec<String>) {
         body.len()
     )
     .unwrap();
-    let mut lines = BufReader::new(socket).lines().map(Result::unwrap);
+    socket
+}
+
+/// The data of the events that a request is answered with, and the head of the answer.
+fn events(place: &Place, path: &str, body: &Value) -> (String, Vec<String>) {
+    let mut lines = BufReader::new(post(place, path, body))
+        .lines()
+        .map(Result::unwrap);
     let head: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
     let data = lines.filter_map(|line| line.strip_prefix("data: ").map(String::from));
     (head.join("\n").to_lowercase(), data.collect())
@@ -223,4 +231,74 @@ fn what_cannot_be_done_is_refused_in_the_form_of_that_api() {
     assert_eq!(body["error"]["type"], "not_found_error");
     assert!(body["error"]["param"].is_null());
     assert!(place.is_running());
+}
+
+fn ask_until_there_is_room(place: &Place, body: &Value) -> Value {
+    let mut answer = None;
+    place.wait_without_daemon(|| {
+        match place.client_once().post::<Value>("/v1/completions", body) {
+            Err(ClientError::Refused { status: 429, .. }) => {}
+            other => answer = Some(other.unwrap()),
+        }
+        answer.is_some()
+    });
+    answer.unwrap()
+}
+
+/// A text whose client goes as soon as it has begun: it is ended, and makes room for the next.
+#[test]
+fn a_text_that_nobody_waits_for_any_more_is_ended() {
+    let place = Place::new().started();
+    let given_up = || place.metric("stride_texts_given_up_total");
+    // One that is complete by then is none.
+    for seed in 0..50 {
+        let mut body = completion(PROMPT, 700);
+        body["stream"] = true.into();
+        body["temperature"] = json!(1.5);
+        body["seed"] = seed.into();
+        let mut lines = BufReader::new(post(&place, "/v1/completions", &body)).lines();
+        let begun = |line: &std::io::Result<String>| line.as_ref().unwrap().starts_with("data: ");
+        assert!(lines.any(|line| begun(&line)));
+        drop(lines);
+        let next = ask_until_there_is_room(&place, &completion(PROMPT, 4));
+        assert!(next["usage"]["completion_tokens"].as_u64().unwrap() > 0);
+        if given_up() > 0.0 {
+            return;
+        }
+    }
+    panic!("every text was made to its end for nobody");
+}
+
+#[test]
+fn a_text_has_a_time_in_which_it_must_be_complete() {
+    let settings =
+        "[limits]\ntext_seconds = 1\n[worker]\nstep_seconds = 600\nprobe_seconds = 600\n";
+    let mut place = Place::new().with_settings(settings).started();
+    let worker = place.worker();
+    let short = completion(PROMPT, 4);
+    let mut streamed = short.clone();
+    streamed["stream"] = true.into();
+    for streams in [false, true] {
+        signal(worker, Signal::STOP);
+        if streams {
+            let (head, _) = events(&place, "/v1/completions", &streamed);
+            assert!(head.contains(" 503 "), "{head}");
+        } else {
+            let late = place.client_once().post::<Value>("/v1/completions", &short);
+            let Err(ClientError::Refused { status, code, .. }) = late else {
+                panic!("{late:?}");
+            };
+            assert_eq!((status, &*code), (503, "timed_out"));
+        }
+        // Nobody else gets its place as long as the worker is at it.
+        let busy = place.client_once().post::<Value>("/v1/completions", &short);
+        let Err(ClientError::Refused { status, .. }) = busy else {
+            panic!("{busy:?}");
+        };
+        assert_eq!(status, 429);
+        signal(worker, Signal::CONT);
+        let after = ask_until_there_is_room(&place, &short);
+        assert!(after["usage"]["completion_tokens"].as_u64().unwrap() > 0);
+    }
+    assert_eq!(place.worker(), worker);
 }

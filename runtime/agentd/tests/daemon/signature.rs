@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use minisign::KeyPair;
+use rustix::process::Signal;
 use stride_client::ClientError;
 use stride_client::api::{ActivateModel, ModelInfo};
 
+use crate::models::rot;
 use crate::play::episode;
-use crate::support::{MODEL, PROGRAM, Place, shipped_model};
+use crate::support::{MODEL, PROGRAM, Place, is_alive, shipped_model, signal};
 
 fn add(place: &Place, name: &str) -> PathBuf {
     let path = place.models().join(format!("{name}.gguf"));
@@ -120,4 +122,50 @@ fn only_models_that_the_key_signed_are_served() {
         "{}",
         other.log()
     );
+}
+
+#[test]
+fn a_file_that_is_replaced_later_is_not_served_unsigned() {
+    const GAME: u64 = 2;
+    let keys = KeyPair::generate_unencrypted_keypair().unwrap();
+    let mut place = Place::new().with(&["--model-key", &keys.pk.to_base64()]);
+    sign(&keys, &place, MODEL);
+    place.start();
+    let calm = episode(&place.client(), "calm", GAME, 5);
+    let path = place.models().join(format!("{MODEL}.gguf"));
+    let good = fs::read(&path).unwrap();
+    let mut bad = good.clone();
+    rot(&mut bad, GAME);
+    let crash = |place: &mut Place| {
+        let worker = place.worker();
+        signal(worker, Signal::KILL);
+        place.wait_until("rid of the worker", |_| !is_alive(worker));
+    };
+
+    // Another file under the name: the next worker reads the one that was signed.
+    let beside = place.path("beside");
+    fs::write(&beside, &bad).unwrap();
+    fs::rename(&beside, &path).unwrap();
+    crash(&mut place);
+    assert_eq!(episode(&place.client(), "renamed", GAME, 5), calm);
+    assert!(place.stop());
+
+    // The file itself written over: there is nothing left to serve, until it is put right.
+    fs::write(&path, &good).unwrap();
+    place.start();
+    fs::write(&path, &bad).unwrap();
+    crash(&mut place);
+    place.wait_until("rid of its worker", |place| {
+        place.metric("stride_workers_lost_total{reason=\"died\"}") >= 1.0
+    });
+    place.wait_until("out of a model that it may serve", |place| {
+        let ready = place.client_once().ready().unwrap();
+        assert!(!ready.ready, "an unsigned model serves");
+        ready
+            .reason
+            .is_some_and(|reason| reason.contains("signature"))
+    });
+    fs::write(&path, &good).unwrap();
+    place.wait_ready();
+    assert_eq!(episode(&place.client(), "mended", GAME, 5), calm);
 }

@@ -1,10 +1,13 @@
 //! What systemd hears, and what `check` finds.
 
+use std::fs;
+use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use stride_agentd::config::{Limits, Worker};
 
 use crate::support::{PATIENCE, PROGRAM, Place, signal};
 
@@ -83,6 +86,20 @@ fn check_finds_what_would_not_work() {
     for what in ["profile", "model", "memory", "state", "listen"] {
         assert!(text.contains(&format!("ok    {what}")), "{text}");
     }
+    // The journals' folders are looked at as well, and an address that is taken is most likely the daemon's own.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = format!("tcp:{}", taken.local_addr().unwrap());
+    fs::create_dir(place.path("state")).unwrap();
+    fs::write(place.path("state/audit"), "no folder").unwrap();
+    let (code, text) = check(&["--listen", &taken]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("FAIL  audit"), "{text}");
+    let listen = text.lines().find(|line| line.contains(&taken)).unwrap();
+    assert!(
+        listen.starts_with("ok ") && listen.contains("listens there"),
+        "{text}"
+    );
+    fs::remove_file(place.path("state/audit")).unwrap();
     let bad = [
         "--profile",
         "no-such-board",
@@ -98,4 +115,30 @@ fn check_finds_what_would_not_work() {
     for what in ["profile", "model", "tokens", "listen"] {
         assert!(text.contains(&format!("FAIL  {what}")), "{text}");
     }
+}
+
+/// The value of a setting in the unit, in the section where systemd looks for it.
+fn unit(section: &str, key: &str) -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/stride-agentd.service");
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().skip_while(|line| *line != section).skip(1);
+    let mut lines = lines.take_while(|line| !line.starts_with('['));
+    let key = format!("{key}=");
+    let value = lines.find_map(|line| line.strip_prefix(&key));
+    value
+        .unwrap_or_else(|| panic!("{section} {key}"))
+        .to_owned()
+}
+
+#[test]
+fn the_unit_gives_the_daemon_the_time_that_its_settings_give_it() {
+    let seconds = |key: &str| unit("[Service]", key).parse::<u64>().unwrap();
+    let (worker, limits) = (Worker::default(), Limits::default());
+    // A worker that hangs is noticed and replaced before systemd loses patience.
+    assert!(seconds("WatchdogSec") > worker.step_seconds + worker.load_seconds);
+    assert!(seconds("TimeoutStartSec") > worker.load_seconds);
+    assert!(seconds("TimeoutStopSec") > limits.step_seconds + limits.grace_seconds);
+    // A disk that is mounted late costs time, and not the daemon.
+    assert_eq!(unit("[Service]", "Restart"), "always");
+    assert_eq!(unit("[Unit]", "StartLimitIntervalSec"), "0");
 }

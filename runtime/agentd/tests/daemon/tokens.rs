@@ -1,7 +1,9 @@
 //! Tokens over TCP: wrong, missing and expired ones never reach the engine.
 
+use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -88,6 +90,38 @@ fn only_valid_tokens_get_in() {
     signal(place.pid(), Signal::HUP);
     place.wait_without_daemon(|| robot.get("a").is_err());
     assert_eq!(refused(robot.get("a")), (401, "wrong_token".into()));
+}
+
+#[test]
+fn a_token_is_added_to_a_file_that_somebody_wrote_by_hand() {
+    let place = Place::new();
+    let first = draw(&place, "robot", "1");
+    let tokens = place.path("tokens");
+    let text = std::fs::read_to_string(&tokens).unwrap();
+    // An editor that ends no last line, and an owner who lets the daemon's group read.
+    std::fs::write(&tokens, format!("# ours\n{}", text.trim_end())).unwrap();
+    std::fs::set_permissions(&tokens, Permissions::from_mode(0o640)).unwrap();
+    let link = place.path("link");
+    std::os::unix::fs::symlink(&tokens, &link).unwrap();
+    let second = Command::new(PROGRAM)
+        .args(["token", "--name", "kiosk", "--tokens"])
+        .arg(&link)
+        .output()
+        .unwrap();
+    assert!(second.status.success());
+    let second = String::from_utf8(second.stdout).unwrap().trim().to_owned();
+    let there = std::fs::symlink_metadata(&tokens).unwrap();
+    assert!(there.is_file() && there.permissions().mode() & 0o777 == 0o640);
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+
+    let listen = format!("tcp:127.0.0.1:{}", port());
+    let flags = ["--listen", &listen, "--tokens", tokens.to_str().unwrap()];
+    let place = place.with(&flags).started();
+    for token in [first, second] {
+        let client = Client::new(listen.parse().unwrap()).with_token(&token);
+        assert_eq!(client.list(None).unwrap().total, 0);
+    }
+    drop(place);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! A text on its way from the worker to the client.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::response::sse::Event;
 use serde::Serialize;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::time::{Instant, timeout_at};
 use tokio_stream::Stream;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -38,7 +40,11 @@ pub(super) struct Finished {
 /// A text that is being continued.
 pub(super) struct Running {
     pub(super) head: Head,
+    /// The worker is told when this is dropped.
     outcomes: UnboundedReceiver<TextOutcome>,
+    begun: Instant,
+    /// Time in which it must be complete.
+    patience: Duration,
 }
 
 impl Running {
@@ -49,32 +55,23 @@ impl Running {
         model: String,
         input: TextInput,
     ) -> Result<Self, ApiError> {
-        let permit = app.texts.clone().try_acquire_owned().map_err(|_| {
+        let place = app.texts.clone().try_acquire_owned().map_err(|_| {
             let status = axum::http::StatusCode::TOO_MANY_REQUESTS;
             let message = "too many texts at once (limits.texts in the settings)";
             ApiError::new(status, "busy", message).retry_after(1)
         })?;
-        let mut from = app.engine.text(input)?;
-        let (to, outcomes) = mpsc::unbounded_channel();
-        // Its place is free when the worker is done with it, whether or not the client waits for that.
-        tokio::spawn(async move {
-            let mut permit = Some(permit);
-            while let Some(outcome) = from.recv().await {
-                if !matches!(outcome, Ok(TextOutput::Piece(_))) {
-                    // Before the client knows, who may ask again at once.
-                    permit = None;
-                }
-                // A client that is gone hears no more.
-                let _ = to.send(outcome);
-            }
-            drop(permit);
-        });
+        let outcomes = app.engine.text(input, place)?;
         let head = Head {
             id: format!("{kind}-{:032x}", rand::random::<u128>()),
             created: unix_seconds(),
             model,
         };
-        Ok(Self { head, outcomes })
+        Ok(Self {
+            head,
+            outcomes,
+            begun: Instant::now(),
+            patience: app.bounds.text_deadline,
+        })
     }
 
     /// Waits for the whole text.
@@ -131,15 +128,22 @@ impl Running {
                         return;
                     }
                 }
-                next = self.next().await;
+                next = tokio::select! {
+                    next = self.next() => next,
+                    () = to.closed() => return,
+                };
             }
         });
         Ok(UnboundedReceiverStream::new(events).map(Ok))
     }
 
     async fn next(&mut self) -> Result<Grown, StepFailure> {
-        match self.outcomes.recv().await {
-            None => Err(StepFailure::Closed),
+        let next = timeout_at(self.begun + self.patience, self.outcomes.recv()).await;
+        let late = StepFailure::Late {
+            seconds: self.patience.as_secs(),
+        };
+        match next.map_err(|_| late)? {
+            None | Some(Ok(TextOutput::Cancelled)) => Err(StepFailure::Closed),
             Some(Err(failure)) => Err(failure),
             Some(Ok(TextOutput::Piece(piece))) => Ok(Grown::Piece(piece)),
             Some(Ok(TextOutput::End {
