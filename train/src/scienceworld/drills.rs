@@ -8,6 +8,7 @@
 //!   measurement tells the answers apart. Where the substance decides, it is exchanged for others that are known;
 //! - *searches*: rooms that were seen and rooms that nobody knows, as in the recall exercises ([`super::recall`]), and over each of
 //!   them several searches, takes and the progress that follows: what is looked for is there or not, and anywhere;
+//! - *moved*: searches in rooms that were seen, in which every word that is known is the name of anything (the module `moved`);
 //! - *lost*: searches that go on in another room (the module `lost`);
 //! - *all else*, drawn so that every task comes up as often as any other, with names exchanged ([`super::variants`]).
 //!
@@ -25,6 +26,7 @@ use stride_firmware_config::state::Completed;
 
 use super::Expert;
 use super::lost::Lost;
+use super::moved::{self, Moved};
 use super::recall;
 use super::skill::{recipe, search, take};
 use super::variants::{self, KNOWN, YOUNG};
@@ -32,16 +34,22 @@ use super::words;
 use crate::error::{Result, TrainError};
 
 /// Share of the drills that are choices.
-const CHOICES: f64 = 0.2;
+const CHOICES: f64 = 0.15;
 
 /// Share that reads a recipe.
-const RECIPES: f64 = 0.08;
+const RECIPES: f64 = 0.06;
 
 /// Share that searches; what is left is drawn from all tasks alike.
-const SEARCHES: f64 = 0.25;
+const SEARCHES: f64 = 0.15;
 
 /// Share that looks for a substance in another room.
-const LOST: f64 = 0.15;
+const LOST: f64 = 0.12;
+
+/// Share that searches where everything has another name.
+const MOVED: f64 = 0.27;
+
+/// Of these, the share in which a thing is there twice.
+const TWICE: f64 = 0.12;
 
 /// Frames of one of these, so that they weigh as much as the other kinds.
 const LOST_FRAMES: usize = 3;
@@ -85,6 +93,7 @@ pub fn drills(transitions: &[Transition], count: usize, seed: u64) -> Result<Vec
     }
     let tasks: Vec<Vec<&Transition>> = tasks.into_values().collect();
     let lost = Lost::new(transitions);
+    let moved = Moved::new(transitions);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut made = Vec::with_capacity(count);
     for index in 0.. {
@@ -100,10 +109,23 @@ pub fn drills(transitions: &[Transition], count: usize, seed: u64) -> Result<Vec
             read_recipe(room, &known, &mut rng)
         } else if kind < CHOICES + RECIPES + SEARCHES {
             let room = room(transitions, &known, &mut rng);
-            look_for(room, &known, &mut rng)
+            look_for(room, &|rng| recall::any(&known, rng), &mut rng)
         } else if kind < CHOICES + RECIPES + SEARCHES + LOST {
-            let frames = (0..LOST_FRAMES).filter_map(|_| lost.frame(&known, &mut rng));
+            let name = |rng: &mut _| match Rng::random_bool(rng, 0.5) {
+                true => moved.name(rng),
+                false => recall::any(&known, rng),
+            };
+            let frames = (0..LOST_FRAMES).filter_map(|_| lost.frame(&name, &mut rng));
             frames.filter_map(labelled).collect()
+        } else if kind < CHOICES + RECIPES + SEARCHES + LOST + MOVED {
+            match moved.room(&mut rng) {
+                Some(room) if rng.random_bool(TWICE) => {
+                    let frames = moved::twice(room, &mut rng).into_iter();
+                    frames.filter_map(labelled).collect()
+                }
+                Some(room) => look_for(room, &|rng| moved.name(rng), &mut rng),
+                None => Vec::new(),
+            }
         } else {
             let any = tasks
                 .choose(&mut rng)
@@ -286,8 +308,11 @@ fn room(transitions: &[Transition], known: &[String], rng: &mut ChaCha8Rng) -> V
     }
 }
 
+/// Something that makes up names.
+pub(super) type Naming<'a> = dyn Fn(&mut ChaCha8Rng) -> String + 'a;
+
 /// Searches and takes in one room, and what the progress says after them.
-fn look_for(mut view: View, known: &[String], rng: &mut ChaCha8Rng) -> Vec<Transition> {
+fn look_for(mut view: View, name: &Naming<'_>, rng: &mut ChaCha8Rng) -> Vec<Transition> {
     view.feedback.clear();
     let mut opened = Vec::new();
     for thing in &mut view.things {
@@ -295,7 +320,7 @@ fn look_for(mut view: View, known: &[String], rng: &mut ChaCha8Rng) -> Vec<Trans
             if thing.is_closed() && rng.random_bool(0.5) {
                 thing.open = Some(true);
                 let inside = (0..rng.random_range(0..3)).map(|_| Thing {
-                    name: recall::any(known, rng),
+                    name: name(rng),
                     ..Thing::default()
                 });
                 thing.contents = Some(inside.collect());
@@ -323,7 +348,7 @@ fn look_for(mut view: View, known: &[String], rng: &mut ChaCha8Rng) -> Vec<Trans
     let mut wanted = || match there.choose(rng) {
         Some(name) if rng.random_bool(0.5) => name.clone(),
         Some(name) if rng.random_bool(0.3) => words::similar(name, rng),
-        _ => recall::any(known, rng),
+        _ => name(rng),
     };
     let wanted: Vec<String> = (0..4).map(|_| wanted()).collect();
     let observation = view.to_string();

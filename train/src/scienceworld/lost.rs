@@ -12,9 +12,10 @@ use stride_environments::scienceworld::view::{Thing, View};
 use stride_firmware_config::capacity;
 use stride_firmware_config::state::Completed;
 
+use super::drills::Naming;
 use super::families::state_of_matter::{self, SEARCHED};
+use super::house;
 use super::skill::{go, search, vessel};
-use super::{house, recall};
 
 /// What the drills are made of.
 #[derive(Debug)]
@@ -53,13 +54,13 @@ impl<'a> Lost<'a> {
     }
 
     /// One frame; `None` when the demonstrations have no such task.
-    pub(super) fn frame(&self, known: &[String], rng: &mut ChaCha8Rng) -> Option<FrameText> {
+    pub(super) fn frame(&self, name: &Naming<'_>, rng: &mut ChaCha8Rng) -> Option<FrameText> {
         let asked = self.asked.choose(rng)?;
         let FrameText::High { task, .. } = asked else {
             return None;
         };
         let old = substance(task)?;
-        let new = recall::any(known, rng);
+        let new = name(rng);
         let FrameText::High {
             scene,
             observation,
@@ -186,7 +187,7 @@ mod tests {
     use rand::SeedableRng as _;
 
     use super::*;
-    use crate::scienceworld::Expert;
+    use crate::scienceworld::{Expert, recall};
 
     fn demonstrations() -> Vec<Transition> {
         let high = |task: &str| {
@@ -229,7 +230,9 @@ mod tests {
         let known = ["tin".to_owned()];
         let mut said = BTreeSet::new();
         for _ in 0..500 {
-            let frame = lost.frame(&known, &mut rng).unwrap();
+            let frame = lost
+                .frame(&|rng| recall::any(&known, rng), &mut rng)
+                .unwrap();
             let FrameText::High {
                 task, observation, ..
             } = &frame

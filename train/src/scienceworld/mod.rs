@@ -28,6 +28,7 @@ pub mod families;
 pub mod held_out;
 pub mod house;
 mod lost;
+mod moved;
 pub mod noise;
 pub mod recall;
 pub mod situation;
