@@ -18,7 +18,7 @@ venv=${PEERS_VENV:-$work/venv}
 "$venv/bin/pip" install --quiet --disable-pip-version-check $packages
 
 mkdir "$work/models"
-cp "$here/../../../models/stride-household-q8_0.gguf" "$work/models/"
+cp "${PEERS_MODEL:-$here/../../../models/stride-household-q8_0.gguf}" "$work/models/"
 printf '%s\n' "$settings" > "$work/agentd.toml"
 port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 address=http://127.0.0.1:$port

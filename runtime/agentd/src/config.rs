@@ -99,6 +99,7 @@ struct File {
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens: Option<PathBuf>,
     allow_remote: bool,
+    sync_answers: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     model_key: Option<ModelKey>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -211,6 +212,8 @@ pub struct Config {
     pub tokens: Option<PathBuf>,
     /// Listen beyond this machine without TLS, or without tokens.
     pub allow_remote: bool,
+    /// Sync every answer before it is given, also those that would come again after a power cut.
+    pub sync_answers: bool,
     /// Serve only models that this key signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model_key: Option<ModelKey>,
@@ -313,6 +316,7 @@ impl Config {
             constrain: flags.constrain || file.constrain,
             tokens: flags.tokens.or(file.tokens),
             allow_remote: flags.allow_remote || file.allow_remote,
+            sync_answers: file.sync_answers,
             model_key: flags.model_key.or(file.model_key),
             tls,
             limits: file.limits,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use stride_firmware_config::profile::DeviceProfile;
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::agents::service::unix_seconds;
 use crate::agents::{Actions, Agents, AgentsOptions, Watchers};
@@ -89,7 +90,8 @@ pub async fn run(
         listeners.push(Listener::open(config, place, &mut given, tls.as_ref()).await?);
     }
     given.used_up()?;
-    let (store, store_thread) = Store::open(&config.state, Arc::clone(&metrics))?;
+    let opened = Store::open(&config.state, Arc::clone(&metrics))?;
+    let store = opened.store;
     let registry = Registry::new(config.models.clone()).signed_by(config.model_key.clone());
     let model = Models::first(&registry, &store, config.model.as_deref())?;
     let options = engine_options(config, &profile);
@@ -104,10 +106,12 @@ pub async fn run(
         AgentsOptions {
             steps: config.limits.steps,
             patience: config.limits.patience(),
+            sync_answers: config.sync_answers,
         },
         watchers,
         Arc::clone(&metrics),
     )?);
+    let recovery = agents.recover(opened.unanswered);
     let app = App {
         agents: Arc::clone(&agents),
         engine: engine.clone(),
@@ -127,11 +131,12 @@ pub async fn run(
         app,
         tokens,
         tls,
+        recovery,
     };
     served.until(stop, reload, listeners).await;
     drop(agents);
     join("the supervisor", engine_thread).await;
-    join("the store", store_thread).await;
+    join("the store", opened.thread).await;
     for thread in journal_threads {
         join("a journal", thread).await;
     }
@@ -176,11 +181,13 @@ struct Served<'a> {
     app: App,
     tokens: Option<SharedTokens>,
     tls: Option<Tls>,
+    /// Steps from before the start that are made again.
+    recovery: JoinSet<()>,
 }
 
 impl Served<'_> {
     async fn until(
-        self,
+        mut self,
         stop: impl Future<Output = ()>,
         reload: mpsc::Receiver<()>,
         listeners: Vec<Listener>,
@@ -211,6 +218,7 @@ impl Served<'_> {
         stop.await;
         tracing::info!("shutting down; running steps are finished");
         chores.shutdown().await;
+        self.recovery.shutdown().await;
         notify::stopping();
         // Fails only when every listener is gone already.
         let _ = closing.send(true);
@@ -256,6 +264,8 @@ pub fn engine_options(config: &Config, profile: &DeviceProfile) -> EngineOptions
         profile: profile.clone(),
         threads: config.threads.or(of_profile).unwrap_or(1),
         constrain: config.constrain,
+        // Settings, so there is nothing in them that JSON could not hold.
+        rules: serde_json::to_string(&config.guard).unwrap_or_default(),
         tell_calls: config.log.enabled,
         load_deadline: Duration::from_secs(worker.load_seconds),
         step_deadline: Duration::from_secs(worker.step_seconds),

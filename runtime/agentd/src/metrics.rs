@@ -112,8 +112,14 @@ pub struct Metrics {
     pub commit_seconds: Histogram,
     /// Records of one commit.
     pub commit_records: Histogram,
-    /// Commits that failed.
+    /// Commits and writes ahead of them that failed.
     pub commit_failures: Counter,
+    /// Syncs of the file ahead of the store.
+    pub sync_seconds: Histogram,
+    /// Steps made again after a start because their answers were not on disk.
+    pub steps_recovered: Counter,
+    /// Those among them that another policy made than the one that was asked.
+    pub steps_recovered_otherwise: Counter,
     /// Agents in the store.
     pub agents: Gauge,
     /// Agents deleted to make room or because they expired.
@@ -157,6 +163,9 @@ impl Metrics {
             commit_seconds: Histogram::new(SECONDS),
             commit_records: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
             commit_failures: Counter::default(),
+            sync_seconds: Histogram::new(SECONDS),
+            steps_recovered: Counter::default(),
+            steps_recovered_otherwise: Counter::default(),
             agents: Gauge::default(),
             evicted: Family::default(),
             connections: Gauge::default(),
@@ -237,8 +246,23 @@ impl Metrics {
         );
         r.register(
             "commit_failures",
-            "Commits that failed",
+            "Commits and writes ahead of them that failed",
             self.commit_failures.clone(),
+        );
+        r.register(
+            "sync_seconds",
+            "Time of one sync of the file ahead of the store",
+            self.sync_seconds.clone(),
+        );
+        r.register(
+            "steps_recovered",
+            "Steps made again after a start because their answers were not on disk",
+            self.steps_recovered.clone(),
+        );
+        r.register(
+            "steps_recovered_otherwise",
+            "Those among them that another policy made than the one that was asked",
+            self.steps_recovered_otherwise.clone(),
         );
         r.register("agents", "Agents in the store", self.agents.clone());
         r.register(

@@ -6,7 +6,7 @@ use stride_client::api::{ModelInfo, ModelList};
 use tokio::sync::watch;
 
 use crate::engine::model::Registry;
-use crate::engine::{Engine, Model, ModelError};
+use crate::engine::{Engine, Model, ModelError, Status};
 use crate::store::{Store, StoreError};
 
 /// Under which name the store remembers the model that was activated last.
@@ -21,12 +21,17 @@ pub struct Models {
 }
 
 /// Remembers the model that answers, for the next start.
-async fn remember(store: &Store, current: &watch::Receiver<String>) -> Result<(), StoreError> {
+async fn remember(
+    store: &Store,
+    status: &Status,
+    current: &watch::Receiver<String>,
+) -> Result<(), StoreError> {
     loop {
         let name = current.borrow().clone();
         store.set_note(NOTE, name.clone()).await?;
         // Two may be at this at once: whoever writes last finds what is true by then.
         if *current.borrow() == name {
+            status.settle(&name);
             return Ok(());
         }
     }
@@ -37,9 +42,11 @@ impl Models {
     #[must_use]
     pub fn new(registry: Registry, engine: Engine, store: Store) -> Arc<Self> {
         let (mut current, kept) = (engine.current(), store.clone());
+        // Not the engine itself, which ends with its last handle.
+        let status = Arc::clone(engine.status());
         tokio::spawn(async move {
             while current.changed().await.is_ok() {
-                if let Err(error) = remember(&kept, &current).await {
+                if let Err(error) = remember(&kept, &status, &current).await {
                     tracing::error!(%error, "the next start will serve the model before");
                 }
             }
@@ -116,7 +123,9 @@ impl Models {
         let found = tokio::task::spawn_blocking(move || registry.find(&wanted));
         let model = found.await.map_err(|_| ModelError::Closed)??;
         let info = self.engine.activate(model).await?;
-        if let Err(error) = remember(&self.store, &self.engine.current()).await {
+        if let Err(error) =
+            remember(&self.store, self.engine.status(), &self.engine.current()).await
+        {
             tracing::error!(%error, "the next start will serve the model before");
         }
         Ok(info)

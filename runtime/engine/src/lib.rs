@@ -5,6 +5,7 @@
 //! | [`batch`] | [`BatchPolicy`]: the calls of many agents in common decode calls; [`SharedPolicy`]: the same behind handles |
 //! | [`policy`] | [`LlamaPolicy`]: loads one GGUF policy and answers frames |
 //! | [`memory`] | [`estimate`]: what an engine will take, known before it is loaded |
+//! | [`repeatable`](mod@repeatable) | whether a frame gets the same answer again |
 //! | [`history`] | [`History`]: a prompt that grows with the episode, the baseline of benchmarks |
 //! | `inspect` | token ids and logits of a frame, for comparisons |
 //! | [`options`] | [`EngineOptions`]: sizes, threads, caps, sampling, constraint |
@@ -35,6 +36,7 @@ pub mod memory;
 mod native;
 pub mod options;
 pub mod policy;
+pub mod repeatable;
 mod sampling;
 mod sequence;
 mod vocabulary;
@@ -52,4 +54,5 @@ pub use memory::{MemoryEstimate, estimate, estimate_batch};
 pub use native::{LogLevel, LogSink, NativeUse, gpus, set_log_sink};
 pub use options::{EngineOptions, KvType, PerLevel, Sampling, TextRequest};
 pub use policy::LlamaPolicy;
+pub use repeatable::repeatable;
 pub use writing::check_actions;

@@ -1,30 +1,24 @@
 //! What the API does with agents.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use stride_agent::agent::{Limits, StepAgent};
 use stride_agent::event::Silent;
-use stride_agent::transition::EndKind;
-use stride_client::api::{
-    Agent, AgentList, CreateAgent, Ending, REQUEST_ID, StepAnswer, StepEvent, StepRequest,
-};
+use stride_client::api::{Agent, AgentList, CreateAgent, StepEvent};
 use stride_firmware_config::encoding;
 use stride_firmware_config::profile::DeviceProfile;
 use tokio::sync::{Semaphore, broadcast};
-use tokio::time::timeout;
 
-use super::actions::{Actions, check_admissible, check_vocabulary};
+use super::actions::{Actions, check_vocabulary};
 use super::error::ServiceError;
 use super::recent::Recent;
 use super::slots::{Leaving, Place, Slot, Slots};
 use crate::engine::Engine;
 use crate::journal::Journal;
-use crate::journal::transitions::{Note, StepNote};
+use crate::journal::transitions::Note;
 use crate::metrics::Metrics;
-use crate::store::record::Seen;
 use crate::store::{AgentId, AgentRecord, Store, StoreError};
-use crate::worker::protocol::StepInput;
 use crate::worker::step;
 
 /// Agents of one page at most.
@@ -43,6 +37,8 @@ pub struct AgentsOptions {
     pub steps: usize,
     /// Time that one step may take, queue and restarts of the worker included.
     pub patience: Duration,
+    /// Sync every answer before it is given, also those that would come again.
+    pub sync_answers: bool,
 }
 
 /// Who looks at every step.
@@ -54,30 +50,21 @@ pub struct Watchers {
     pub log: Option<Journal<Note>>,
 }
 
-/// Whether an answer was made now or before.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answered {
-    /// The answer.
-    pub answer: StepAnswer,
-    /// It was in the record already.
-    pub replayed: bool,
-}
-
 /// The agents.
 #[derive(Debug)]
 pub struct Agents {
-    slots: Slots,
-    store: Store,
-    engine: Engine,
+    pub(super) slots: Slots,
+    pub(super) store: Store,
+    pub(super) engine: Engine,
     limits: Limits,
     capacity: u32,
-    options: AgentsOptions,
-    watchers: Watchers,
-    admission: Arc<Semaphore>,
+    pub(super) options: AgentsOptions,
+    pub(super) watchers: Watchers,
+    pub(super) admission: Arc<Semaphore>,
     /// Empty once the daemon shuts down, which ends the streams.
-    events: Mutex<Option<broadcast::Sender<StepEvent>>>,
-    recent: Recent,
-    metrics: Arc<Metrics>,
+    pub(super) events: Mutex<Option<broadcast::Sender<StepEvent>>>,
+    pub(super) recent: Recent,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Agents {
@@ -256,132 +243,6 @@ impl Agents {
         gone.await.unwrap_or(Err(ServiceError::Closed))
     }
 
-    /// Makes a step. The record is written before this returns; the same request again returns the same answer.
-    ///
-    /// # Errors
-    /// [`ServiceError`]; the agent is then as before, unless the store says otherwise.
-    pub async fn step(
-        self: &Arc<Self>,
-        id: AgentId,
-        request: StepRequest,
-    ) -> Result<Answered, ServiceError> {
-        check(&request)?;
-        let permit = Arc::clone(&self.admission)
-            .try_acquire_owned()
-            .map_err(|_| ServiceError::Busy)?;
-        let agents = Arc::clone(self);
-        // A task of its own: a client that hangs up must not end the agent's turn between the policy and the record.
-        let made = tokio::spawn(async move {
-            let _permit = permit;
-            let start = Instant::now();
-            let slot = agents.find(id)?;
-            let late = ServiceError::TimedOut {
-                seconds: agents.options.patience.as_secs(),
-            };
-            let Ok(turn) = timeout(agents.options.patience, slot.turn()).await else {
-                return Err(late);
-            };
-            let _turn = turn.ok_or(ServiceError::NotFound(id))?;
-            let left = agents.options.patience.saturating_sub(start.elapsed());
-            let answered = agents.step_now(id, &slot, request, left).await?;
-            let took = start.elapsed();
-            agents.metrics.step_seconds.observe(took.as_secs_f64());
-            if !answered.replayed {
-                agents.recent.add(id, &answered.answer, took);
-            }
-            Ok(answered)
-        });
-        made.await.unwrap_or(Err(ServiceError::Closed))
-    }
-
-    /// The agent's turn is ours.
-    async fn step_now(
-        &self,
-        id: AgentId,
-        slot: &Slot,
-        request: StepRequest,
-        patience: Duration,
-    ) -> Result<Answered, ServiceError> {
-        let mut record = self.read(id)?;
-        let before = record.state().clone();
-        match record.seen(&request.request_id) {
-            Seen::Last(answer) => {
-                self.metrics.replays.inc();
-                return Ok(Answered {
-                    answer: *answer,
-                    replayed: true,
-                });
-            }
-            Seen::Earlier => {
-                let request_id = request.request_id;
-                return Err(ServiceError::Superseded { id, request_id });
-            }
-            Seen::New if record.ended() => return Err(ServiceError::Ended(id)),
-            Seen::New => {}
-        }
-        let (request_id, reward) = (&*request.request_id, request.reward);
-        // What was not given out was not done.
-        let invalid = request.invalid || record.refused();
-        let mut calls = Vec::new();
-        let mut denial = None;
-        let answer = if request.done {
-            record.end(request_id, request.won, reward, unix_seconds())
-        } else {
-            let actions = &self.watchers.actions;
-            let among = actions.among(request.admissible, self.store.vocabulary(&id)?)?;
-            let step = StepInput {
-                agent: id.number(),
-                state: encoded(&record)?,
-                observation: request.observation.clone(),
-                invalid,
-                actions: among.clone(),
-            };
-            let made = timeout(patience, self.engine.step(step)).await;
-            let mut outcome = made.map_err(|_| ServiceError::TimedOut {
-                seconds: self.options.patience.as_secs(),
-            })??;
-            calls = std::mem::take(&mut outcome.calls);
-            let action = outcome.action.as_deref();
-            denial = action.and_then(|action| actions.denial(action, among.as_deref()));
-            record
-                .step(
-                    request_id,
-                    &outcome,
-                    denial.is_some(),
-                    reward,
-                    unix_seconds(),
-                )
-                .map_err(|source| StoreError::Record { id, source })?
-        };
-        self.store.put(id, &record).await?;
-        slot.used(record.used_at(), record.ended());
-        self.note(id, &answer);
-        if let Some(denial) = denial {
-            let actions = &self.watchers.actions;
-            actions.refused(id, &record, request_id, &denial);
-        }
-        if self.watchers.log.is_some() {
-            let end = answer.flags.ended.map(end_kind);
-            let (observation, after) = (request.observation, record.state().clone());
-            let made_at = record.made_at();
-            self.log(Note::Step(Box::new(StepNote {
-                agent: id,
-                made_at,
-                before,
-                after,
-                observation,
-                reward,
-                invalid,
-                calls,
-                end,
-            })));
-        }
-        Ok(Answered {
-            answer,
-            replayed: false,
-        })
-    }
-
     /// Every step from now on, as it is answered.
     ///
     /// # Errors
@@ -434,49 +295,19 @@ impl Agents {
         Ok(())
     }
 
-    fn log(&self, note: Note) {
+    pub(super) fn log(&self, note: Note) {
         if let Some(log) = &self.watchers.log {
             let lines = note.lines();
             log.note(note, lines);
         }
     }
 
-    fn find(&self, id: AgentId) -> Result<Arc<Slot>, ServiceError> {
+    pub(super) fn find(&self, id: AgentId) -> Result<Arc<Slot>, ServiceError> {
         self.slots.find(&id).ok_or(ServiceError::NotFound(id))
     }
 
-    fn read(&self, id: AgentId) -> Result<AgentRecord, ServiceError> {
+    pub(super) fn read(&self, id: AgentId) -> Result<AgentRecord, ServiceError> {
         self.store.get(&id)?.ok_or(ServiceError::NotFound(id))
-    }
-
-    fn note(&self, id: AgentId, answer: &StepAnswer) {
-        let metrics = &self.metrics;
-        metrics.steps.inc();
-        metrics.stuck.inc_by(u64::from(answer.flags.stuck));
-        metrics
-            .prompt_tokens
-            .inc_by(u64::from(answer.tokens.prompt));
-        metrics
-            .decoded_tokens
-            .inc_by(u64::from(answer.tokens.decoded));
-        metrics
-            .generated_tokens
-            .inc_by(u64::from(answer.tokens.generated));
-        // The end of an episode asks no policy.
-        if answer.tokens.prompt > 0 {
-            let policy = Duration::from_micros(answer.micros);
-            metrics.policy_seconds.observe(policy.as_secs_f64());
-        }
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(listeners) = events.as_ref()
-            && listeners.receiver_count() > 0
-        {
-            // Fails only when the last of them has just gone.
-            let _ = listeners.send(StepEvent {
-                agent: id.to_string(),
-                answer: answer.clone(),
-            });
-        }
     }
 
     fn count(&self) {
@@ -485,44 +316,14 @@ impl Agents {
     }
 }
 
-fn check(request: &StepRequest) -> Result<(), ServiceError> {
-    let id = &request.request_id;
-    if id.is_empty() || id.len() > REQUEST_ID || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let problem = format!("1 to {REQUEST_ID} printable ASCII characters without spaces");
-        return Err(invalid("request_id", problem));
-    }
-    if !request.reward.is_finite() {
-        return Err(invalid("reward", "it is no number"));
-    }
-    if request.observation.trim().is_empty() && !request.done {
-        return Err(invalid(
-            "observation",
-            "it is empty; say what the world says",
-        ));
-    }
-    check_admissible(request)?;
-    if request.won && !request.done {
-        return Err(invalid("won", "an episode is won when it is `done`"));
-    }
-    Ok(())
-}
-
-const fn end_kind(ending: Ending) -> EndKind {
-    match ending {
-        Ending::Success => EndKind::Success,
-        Ending::Failure => EndKind::Failure,
-        Ending::Limit => EndKind::Truncated,
-    }
-}
-
-fn invalid(field: &'static str, problem: impl ToString) -> ServiceError {
+pub(super) fn invalid(field: &'static str, problem: impl ToString) -> ServiceError {
     ServiceError::Invalid {
         field,
         problem: problem.to_string(),
     }
 }
 
-fn encoded(record: &AgentRecord) -> Result<Vec<u8>, ServiceError> {
+pub(super) fn encoded(record: &AgentRecord) -> Result<Vec<u8>, ServiceError> {
     step::encode(record.state()).map_err(|error: encoding::EncodeError| {
         ServiceError::Step(crate::engine::StepFailure::Policy(error.to_string()))
     })

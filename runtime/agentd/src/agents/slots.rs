@@ -50,7 +50,8 @@ impl Slot {
         self.ended.store(ended, Ordering::Release);
     }
 
-    fn try_turn(&self) -> Option<Turn> {
+    /// The agent's turn, if nobody has it.
+    pub(super) fn try_turn(&self) -> Option<Turn> {
         Arc::clone(&self.gate).try_lock_owned().ok().map(Turn)
     }
 

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::golden::{Golden, GoldenAnswer, GoldenStep};
 use super::handle::EngineOptions;
+use super::maker::Maker;
 use super::model::Model;
 use crate::machine;
 use crate::worker::link::{self, LinkError};
@@ -31,6 +32,8 @@ pub(super) struct Worker {
     pub(super) context_tokens: u32,
     /// Calls that it answers together.
     pub(super) slots: u32,
+    /// Who it is, if it makes a step the same way each time.
+    pub(super) maker: Option<Maker>,
 }
 
 impl Worker {
@@ -72,10 +75,12 @@ impl Worker {
             Ok(Some(FromWorker::Loaded {
                 context_tokens,
                 slots,
+                repeatable,
             })) => Ok(Self {
                 process,
                 to,
                 answers,
+                maker: repeatable.then(|| Maker::new(options, &model)),
                 model,
                 context_tokens,
                 slots,

@@ -10,6 +10,7 @@ use stride_client::api::ModelInfo;
 use stride_firmware_config::profile::DeviceProfile;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
+use super::maker::Maker;
 use super::model::{Model, ModelError, Registry};
 use super::status::Status;
 use super::supervisor;
@@ -27,6 +28,8 @@ pub struct EngineOptions {
     pub threads: u32,
     /// Decode actions along verb templates.
     pub constrain: bool,
+    /// What else decides an answer, as text: the rules of the guard.
+    pub rules: String,
     /// Have the worker tell what the policy was asked and said.
     pub tell_calls: bool,
     /// Time in which a policy must be loaded.
@@ -80,13 +83,22 @@ pub enum StepFailure {
     Closed,
 }
 
+/// A step that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// What came of it.
+    pub outcome: StepOutcome,
+    /// Who made it, if it would be made the same way again.
+    pub maker: Option<Maker>,
+}
+
 /// What is wanted, and who is told.
 #[derive(Debug)]
 pub(super) enum Work {
     /// A step.
     Step {
         step: StepInput,
-        reply: oneshot::Sender<Result<StepOutcome, StepFailure>>,
+        reply: oneshot::Sender<Result<Made, StepFailure>>,
     },
     /// A text.
     Text {
@@ -199,6 +211,7 @@ impl Engine {
         let (jobs, incoming) = mpsc::channel(options.queue);
         let (wishes, wished) = mpsc::channel(4);
         let status = Arc::new(Status::default());
+        status.settle(&model.name);
         let (names, current) = watch::channel(model.name.clone());
         let (alive, ended) = mpsc::channel(1);
         let engine = Self {
@@ -218,7 +231,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`StepFailure`].
-    pub async fn step(&self, step: StepInput) -> Result<StepOutcome, StepFailure> {
+    pub async fn step(&self, step: StepInput) -> Result<Made, StepFailure> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Work::Step { step, reply })?;
         answer.await.unwrap_or(Err(StepFailure::Closed))
@@ -268,9 +281,15 @@ impl Engine {
         self.current.clone()
     }
 
+    /// Who would make a step now, if it would be made the same way again after the next start of the daemon.
+    #[must_use]
+    pub fn maker(&self) -> Option<Maker> {
+        self.status.maker()
+    }
+
     /// What is known about the worker.
     #[must_use]
-    pub fn status(&self) -> &Status {
+    pub fn status(&self) -> &Arc<Status> {
         &self.status
     }
 }

@@ -14,6 +14,7 @@
 mod child;
 pub mod golden;
 pub mod handle;
+pub mod maker;
 pub mod model;
 pub mod opened;
 pub mod signature;
@@ -22,6 +23,7 @@ mod supervisor;
 
 pub use child::{Trial, record, trial};
 pub use golden::Golden;
-pub use handle::{Engine, EngineOptions, StepFailure, TextOutcome};
+pub use handle::{Engine, EngineOptions, Made, StepFailure, TextOutcome};
+pub use maker::Maker;
 pub use model::{Model, ModelError};
 pub use status::Status;

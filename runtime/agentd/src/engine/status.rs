@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use stride_client::api::ModelInfo;
 
+use super::maker::Maker;
+
 /// What is known about the worker, shared between the supervisor and those who ask.
 #[derive(Debug, Default)]
 pub struct Status {
@@ -16,6 +18,10 @@ pub struct Status {
 pub struct Facts {
     /// The model that answers; none while no worker is up.
     pub model: Option<ModelInfo>,
+    /// Who makes its steps, if they would be made the same way again.
+    pub maker: Option<Maker>,
+    /// The name of the model with which the next start of the daemon begins.
+    pub settled: String,
     /// The worker's process.
     pub pid: Option<u32>,
     /// When a policy call last finished.
@@ -31,6 +37,18 @@ impl Status {
     #[must_use]
     pub fn facts(&self) -> Facts {
         self.lock().clone()
+    }
+
+    /// Who would make a step now, if it would be made the same way again after the next start of the daemon.
+    pub(super) fn maker(&self) -> Option<Maker> {
+        let facts = self.lock();
+        let model = facts.model.as_ref()?;
+        facts.maker.filter(|_| model.name == facts.settled)
+    }
+
+    /// Takes note that the next start of the daemon begins with the model of this name.
+    pub fn settle(&self, model: &str) {
+        self.change(|facts| model.clone_into(&mut facts.settled));
     }
 
     /// Why the engine is not ready: readiness follows finished policy calls, never a mere process. `patience` is the time in

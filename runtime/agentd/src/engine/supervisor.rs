@@ -24,7 +24,7 @@ use tokio::task::JoinHandle as Task;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::child::Worker;
-use super::handle::{EngineOptions, Job, StepFailure, Wish, Work};
+use super::handle::{EngineOptions, Job, Made, StepFailure, Wish, Work};
 use super::model::{Model, ModelError, Registry};
 use super::status::Status;
 use crate::metrics::{EndReason, Metrics, SwitchResult};
@@ -197,6 +197,7 @@ impl Supervisor {
         tracing::info!(pid, model = %worker.model.name, "worker ready");
         self.status.change(|facts| {
             facts.model = Some(info(worker));
+            facts.maker = worker.maker;
             facts.pid = Some(pid);
             // Loading ends with a policy call.
             facts.last_finished = Some(std::time::Instant::now());
@@ -226,6 +227,7 @@ impl Supervisor {
         }
         self.status.change(|facts| {
             facts.model = None;
+            facts.maker = None;
             facts.pid = None;
             facts.waiting_since = None;
         });
@@ -472,7 +474,8 @@ impl<'a> Served<'a> {
                 if of.probation == 0 {
                     of.previous = None;
                 }
-                Ok(outcome)
+                let maker = self.worker.maker;
+                Ok(Made { outcome, maker })
             }
             Err(Unmade::Policy(reason)) if of.probation > 0 && of.previous.is_some() => {
                 self.out.push_front((0, job));

@@ -7,7 +7,7 @@ use stride_agent::agent::{AgentError, Limits};
 use stride_agent::policy::{Policy, PolicyError, Utterance};
 use stride_engine::{
     ActionTemplates, AgentPolicy, BatchOptions, EngineError, EngineOptions, SharedPolicy,
-    TextEvent, TextRequest, estimate_batch,
+    TextEvent, TextRequest, estimate_batch, repeatable,
 };
 use stride_firmware_config::frame::StepFrame;
 use stride_firmware_config::profile::DeviceProfile;
@@ -29,6 +29,7 @@ pub(super) struct Asked {
     max_actions: u32,
     tell_calls: bool,
     slots: NonZeroU32,
+    repeatable: bool,
 }
 
 impl Asked {
@@ -64,6 +65,7 @@ impl Asked {
             max_actions: profile.limits.actions_per_episode,
             tell_calls: load.tell_calls,
             slots,
+            repeatable: repeatable(path, &options.engine),
         };
         asked.probe()?;
         Ok(asked)
@@ -77,6 +79,11 @@ impl Asked {
     /// Calls that are answered together at most.
     pub(super) fn slots(&self) -> u32 {
         self.slots.get()
+    }
+
+    /// Whether a frame gets the same answer each time.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.repeatable
     }
 
     pub(super) fn make(&self, step: &StepInput) -> Result<StepOutcome, Unmade> {

@@ -55,6 +55,7 @@ pub fn run() -> Result<(), WorkerError> {
     let loaded = FromWorker::Loaded {
         context_tokens: asked.context_tokens(),
         slots: asked.slots(),
+        repeatable: asked.is_repeatable(),
     };
     link::write(&mut to, &loaded)?;
     // Each step is made by one pair of hands, which waits while the policy answers: one more than there are slots, so that the

@@ -122,6 +122,8 @@ pub enum FromWorker {
         context_tokens: u32,
         /// Calls that it answers together.
         slots: u32,
+        /// A frame gets the same answer each time.
+        repeatable: bool,
     },
     /// The policy cannot be loaded; the worker ends.
     Refused {

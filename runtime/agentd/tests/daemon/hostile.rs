@@ -5,19 +5,11 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::play::episode;
-use crate::support::Place;
+use crate::support::{Place, say_on};
 
-/// Sends bytes and returns what comes back until the daemon closes, if it does within a while.
+/// Says something on the daemon's socket.
 fn say(place: &Place, bytes: &[u8]) -> String {
-    let mut socket = UnixStream::connect(place.socket()).unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(60)))
-        .unwrap();
-    // The daemon may close before it has heard everything.
-    let _ = socket.write_all(bytes);
-    let mut answer = Vec::new();
-    let _ = socket.read_to_end(&mut answer);
-    String::from_utf8_lossy(&answer).into_owned()
+    say_on(UnixStream::connect(place.socket()).unwrap(), bytes)
 }
 
 fn post(path: &str, body: &[u8]) -> Vec<u8> {

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use stride_agent::agent::Limits;
-use stride_agent::environment::Environment as _;
 use stride_agent::recorder::Recorder;
 use stride_agent::transition::{EndKind, Source, Transition};
 use stride_client::api::{CreateAgent, StepRequest};
@@ -13,7 +12,7 @@ use stride_environments::household::HouseholdEnvironment;
 use stride_firmware_config::profile::DeviceProfile;
 
 use crate::disk::{fill, unshare, with_a_small_disk};
-use crate::play::episode;
+use crate::play::{begin, episode};
 use crate::support::{Place, shipped_model};
 
 /// The lines of all files in a folder, oldest first. Every file is a whole stream, and every line a transition.
@@ -130,15 +129,7 @@ fn a_torn_file_is_repaired_and_what_follows_a_crash_is_logged() {
     let client = place.client();
     episode(&client, "whole", 2, 8);
     // One under way while the daemon is killed.
-    let opening = HouseholdEnvironment::new(4).reset().unwrap();
-    client
-        .create(&CreateAgent {
-            id: Some("cut".into()),
-            task: opening.task,
-            scene: opening.scene,
-            ..CreateAgent::default()
-        })
-        .unwrap();
+    let (_, opening) = begin(&client, "cut", 4);
     let step = |n: u32| StepRequest {
         request_id: format!("r{n}"),
         observation: opening.observation.clone(),

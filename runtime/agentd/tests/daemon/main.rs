@@ -15,6 +15,7 @@ mod openai;
 mod openapi;
 mod page;
 mod play;
+mod power;
 mod shutdown;
 mod signature;
 mod sockets;

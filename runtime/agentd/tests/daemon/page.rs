@@ -2,10 +2,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde_json::json;
-use stride_agent::environment::Environment as _;
 use stride_client::api::{CreateAgent, StepAnswer, StepRequest};
 use stride_client::observe::{DaemonState, MadeSteps};
 use stride_client::{Client, ClientError};
@@ -13,7 +13,7 @@ use stride_environments::household::HouseholdEnvironment;
 
 use crate::browser::{Browser, chromium};
 use crate::needs::skipped;
-use crate::play::episode;
+use crate::play::{begin, episode, next};
 use crate::support::{MODEL, Place};
 use crate::tokens::{draw, port};
 
@@ -51,21 +51,8 @@ struct Game {
 
 impl Game {
     fn new(place: &Place, id: &'static str, seed: u64) -> Self {
-        let mut world = HouseholdEnvironment::new(seed);
-        let opening = world.reset().unwrap();
         let client = place.client();
-        client
-            .create(&CreateAgent {
-                id: Some(id.into()),
-                task: opening.task,
-                scene: opening.scene,
-                ..CreateAgent::default()
-            })
-            .unwrap();
-        let request = StepRequest {
-            observation: opening.observation,
-            ..StepRequest::default()
-        };
+        let (world, request) = begin(&client, id, seed);
         Self {
             client,
             world,
@@ -79,15 +66,8 @@ impl Game {
         self.steps += 1;
         self.request.request_id = format!("{}", self.steps);
         let answer = self.client.step(self.id, &self.request).unwrap();
-        if let Some(action) = &answer.action {
-            let outcome = self.world.step(action).unwrap();
-            self.request = StepRequest {
-                observation: outcome.observation,
-                invalid: outcome.invalid,
-                done: outcome.done,
-                won: outcome.won,
-                ..StepRequest::default()
-            };
+        if let ControlFlow::Continue(then) = next(&mut self.world, &answer, u32::MAX) {
+            self.request = then;
         }
         answer
     }

@@ -1,5 +1,6 @@
 //! Episodes of the household world, played through the daemon.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use stride_agent::environment::Environment;
@@ -19,6 +20,46 @@ pub fn essence(answer: &StepAnswer) -> StepAnswer {
     }
 }
 
+/// An agent for the game of a seed; returns the game and the first request, its id still to be given.
+pub fn begin(client: &Client, id: &str, seed: u64) -> (HouseholdEnvironment, StepRequest) {
+    let mut world = HouseholdEnvironment::new(seed);
+    let opening = world.reset().unwrap();
+    client
+        .create(&CreateAgent {
+            id: Some(id.into()),
+            task: opening.task,
+            scene: opening.scene,
+            ..CreateAgent::default()
+        })
+        .unwrap();
+    let request = StepRequest {
+        observation: opening.observation,
+        ..StepRequest::default()
+    };
+    (world, request)
+}
+
+/// Does in the world what an answer says, and returns what is asked next, its id still to be given; there is nothing more when the
+/// episode is over. It ends after `most` actions.
+pub fn next(
+    world: &mut HouseholdEnvironment,
+    answer: &StepAnswer,
+    most: u32,
+) -> ControlFlow<(), StepRequest> {
+    let Some(action) = &answer.action else {
+        return ControlFlow::Break(());
+    };
+    let outcome = world.step(action).unwrap();
+    ControlFlow::Continue(StepRequest {
+        observation: outcome.observation,
+        invalid: outcome.invalid,
+        reward: outcome.reward,
+        done: outcome.done || answer.step >= most,
+        won: outcome.won,
+        ..StepRequest::default()
+    })
+}
+
 /// Plays the game of a seed with a new agent and returns the essence of every answer. The client may have to repeat itself;
 /// the world is stepped once for each answer, so a step lost or made twice shows.
 pub fn episode(client: &Client, id: &str, seed: u64, most: u32) -> Vec<StepAnswer> {
@@ -33,20 +74,7 @@ pub fn counted_episode(
     most: u32,
     acknowledged: &AtomicU64,
 ) -> Vec<StepAnswer> {
-    let mut world = HouseholdEnvironment::new(seed);
-    let opening = world.reset().unwrap();
-    client
-        .create(&CreateAgent {
-            id: Some(id.into()),
-            task: opening.task,
-            scene: opening.scene,
-            ..CreateAgent::default()
-        })
-        .unwrap();
-    let mut request = StepRequest {
-        observation: opening.observation,
-        ..StepRequest::default()
-    };
+    let (mut world, mut request) = begin(client, id, seed);
     let mut answers: Vec<StepAnswer> = Vec::new();
     loop {
         let n = u32::try_from(answers.len()).unwrap();
@@ -55,23 +83,17 @@ pub fn counted_episode(
         assert_eq!(answer.request_id, request.request_id);
         acknowledged.fetch_add(1, Ordering::Relaxed);
         answers.push(essence(&answer));
-        let Some(action) = &answer.action else {
-            break;
-        };
-        assert_eq!(
-            answer.step,
-            n + 1,
-            "agent {id}: a step was lost or made twice"
-        );
-        let outcome = world.step(action).unwrap();
-        request = StepRequest {
-            observation: outcome.observation,
-            invalid: outcome.invalid,
-            reward: outcome.reward,
-            done: outcome.done || n + 1 >= most,
-            won: outcome.won,
-            ..StepRequest::default()
-        };
+        if answer.action.is_some() {
+            assert_eq!(
+                answer.step,
+                n + 1,
+                "agent {id}: a step was lost or made twice"
+            );
+        }
+        match next(&mut world, &answer, most) {
+            ControlFlow::Continue(then) => request = then,
+            ControlFlow::Break(()) => break,
+        }
     }
     let agent = client.get(id).unwrap();
     assert_eq!(agent.phase, AgentPhase::Ended);

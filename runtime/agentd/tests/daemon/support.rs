@@ -1,6 +1,9 @@
 //! A daemon in a folder of its own.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -227,6 +230,33 @@ impl Drop for Place {
             eprintln!("the daemon's log:\n{}", self.log());
         }
     }
+}
+
+/// A stream that one can give up waiting for.
+pub trait Impatient: Read + Write {
+    fn wait_at_most(&self, time: Duration);
+}
+
+impl Impatient for UnixStream {
+    fn wait_at_most(&self, time: Duration) {
+        self.set_read_timeout(Some(time)).unwrap();
+    }
+}
+
+impl Impatient for TcpStream {
+    fn wait_at_most(&self, time: Duration) {
+        self.set_read_timeout(Some(time)).unwrap();
+    }
+}
+
+/// Sends bytes and returns what comes back until the daemon closes, if it does within a while.
+pub fn say_on(mut socket: impl Impatient, bytes: &[u8]) -> String {
+    socket.wait_at_most(Duration::from_secs(60));
+    // The daemon may close before it has heard everything.
+    let _ = socket.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 pub fn signal(pid: u32, signal: Signal) {

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use stride_client::{Client, ClientError, Retries};
 
 use crate::play::episode;
-use crate::support::{PROGRAM, Place, signal};
+use crate::support::{PROGRAM, Place, say_on, signal};
 use crate::tokens::{draw, port};
 
 /// Writes a new certificate for this machine and returns it as PEM.
@@ -105,16 +105,7 @@ fn plain_slow_and_garbled_clients_are_turned_away_and_hold_nobody_up() {
         .with(&["--listen", &listen])
         .with_settings(&settings)
         .started();
-    let say = |bytes: &[u8]| {
-        let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .unwrap();
-        let _ = socket.write_all(bytes);
-        let mut answer = Vec::new();
-        let _ = socket.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
-    };
+    let say = |bytes: &[u8]| say_on(TcpStream::connect(("127.0.0.1", port)).unwrap(), bytes);
     let told = say(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert!(
         told.starts_with("HTTP/1.1 400") && told.contains("https://"),

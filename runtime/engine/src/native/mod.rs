@@ -13,6 +13,7 @@ mod model;
 mod rows;
 mod threads;
 mod usage;
+mod weights;
 
 pub use self::gpu::gpus;
 pub use self::log::{LogLevel, LogSink, set_log_sink};
@@ -22,5 +23,6 @@ pub(crate) use self::backend::Backend;
 pub(crate) use self::context::{Context, ContextParams, next_batch};
 pub(crate) use self::model::{Model, ModelParams};
 pub(crate) use self::rows::Rows;
+pub(crate) use self::weights::all_q8_0;
 
 pub(crate) use llama_cpp_2::token::LlamaToken as Token;

@@ -1,56 +1,22 @@
 //! All that is kept of one agent: a fixed number of bytes.
-//!
-//! | offset | bytes | holds |
-//! |---|---|---|
-//! | 0 | 4 | `SGNT` |
-//! | 4 | 2 | [`VERSION`], little-endian |
-//! | 6 | 2 | length `n` of the particulars |
-//! | 8 | `n` | the particulars, in the postcard wire format |
-//! | 8 + n | 4 | CRC-32 of everything before it |
-//! | 12 + n | 2 | length `m` of the state |
-//! | 14 + n | `m` | the state, as the checksummed record of `stride-firmware-config` |
-//! | 14 + n + m | rest | zeros |
+
+mod bytes;
+#[cfg(test)]
+mod tests;
 
 use heapless::Vec as Bounded;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stride_client::api::{self, AgentPhase, Ending, StepAnswer, StepFlags, Tokens};
-use stride_firmware_config::encoding::{self, DecodeError, MAX_ENCODED};
+use stride_firmware_config::encoding;
 use stride_firmware_config::state::{AgentState, Phase};
 use stride_firmware_config::text::{BoundedText, Overflow};
 
+pub use self::bytes::{RECORD, RecordError, VERSION};
 use crate::worker::protocol::StepOutcome;
-
-/// Bytes of a record: with its key, one page of the store.
-pub const RECORD: usize = 4032;
-
-/// The version of the particulars that this build writes and reads.
-pub const VERSION: u16 = 1;
 
 /// Request ids before the last that are remembered, so that a late repetition of one is not taken for a new step.
 pub const REMEMBERED: usize = 16;
-
-const MAGIC: [u8; 4] = *b"SGNT";
-
-/// Why bytes are no record.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecordError {
-    /// Other bytes, or another version.
-    #[error(
-        "no record of an agent, version {VERSION}; the state folder was written by another build"
-    )]
-    Foreign,
-    /// Damaged.
-    #[error("the record of the agent is damaged")]
-    Damaged,
-    /// The state in it is damaged or of another build.
-    #[error(transparent)]
-    State(#[from] DecodeError),
-    /// It does not fit, which no agent of this build can bring about.
-    #[error("the agent does not fit its record of {RECORD} bytes")]
-    TooLong,
-}
 
 /// What is kept beside the state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -315,71 +281,6 @@ impl AgentRecord {
             used_at: particulars.used_at,
         }
     }
-
-    /// The record's bytes.
-    ///
-    /// # Errors
-    /// [`RecordError::TooLong`], never for an agent of this build.
-    pub fn to_bytes(&self) -> Result<[u8; RECORD], RecordError> {
-        let mut bytes = [0; RECORD];
-        let body = postcard::to_slice(&self.particulars, &mut bytes[8..])
-            .map_err(|_| RecordError::TooLong)?
-            .len();
-        bytes[..4].copy_from_slice(&MAGIC);
-        bytes[4..6].copy_from_slice(&VERSION.to_le_bytes());
-        bytes[6..8].copy_from_slice(&short(body)?.to_le_bytes());
-        let end = 8 + body;
-        let checksum = crc32fast::hash(&bytes[..end]);
-        let (_, rest) = bytes.split_at_mut(end);
-        let (stored, rest) = rest.split_first_chunk_mut().ok_or(RecordError::TooLong)?;
-        *stored = checksum.to_le_bytes();
-        let (length, rest) = rest.split_first_chunk_mut().ok_or(RecordError::TooLong)?;
-        let state = encoding::encode(&self.state, rest).map_err(|_| RecordError::TooLong)?;
-        *length = short(state)?.to_le_bytes();
-        // What a failed or longer encoding left behind the state.
-        rest[state..].fill(0);
-        Ok(bytes)
-    }
-
-    /// The agent in a record.
-    ///
-    /// # Errors
-    /// [`RecordError`].
-    pub fn from_bytes(bytes: &[u8; RECORD]) -> Result<Self, RecordError> {
-        let [m0, m1, m2, m3, v0, v1, l0, l1, ..] = *bytes;
-        if [m0, m1, m2, m3] != MAGIC || u16::from_le_bytes([v0, v1]) != VERSION {
-            return Err(RecordError::Foreign);
-        }
-        let end = 8 + usize::from(u16::from_le_bytes([l0, l1]));
-        let signed = bytes.get(..end).ok_or(RecordError::Damaged)?;
-        let (stored, rest) = bytes[end..]
-            .split_first_chunk()
-            .ok_or(RecordError::Damaged)?;
-        if crc32fast::hash(signed) != u32::from_le_bytes(*stored) {
-            return Err(RecordError::Damaged);
-        }
-        let particulars = postcard::from_bytes(&signed[8..]).map_err(|_| RecordError::Damaged)?;
-        let (length, rest) = rest.split_first_chunk().ok_or(RecordError::Damaged)?;
-        let length = usize::from(u16::from_le_bytes(*length));
-        let state = rest.get(..length).ok_or(RecordError::Damaged)?;
-        Ok(Self {
-            state: encoding::decode(state)?,
-            particulars,
-        })
-    }
-}
-
-/// Bytes of the longest particulars: three numbers of 8 to 10 bytes, an ending, a last answer, the earlier ids.
-const PARTICULARS: usize =
-    10 + 10 + 8 + 2 + (1 + 1 + api::REQUEST_ID + 5 + 15 + 10) + (1 + 8 * REMEMBERED);
-
-const _: () = assert!(
-    8 + PARTICULARS + 4 + 2 + MAX_ENCODED <= RECORD,
-    "any agent of this build must fit its record"
-);
-
-fn short(length: usize) -> Result<u16, RecordError> {
-    u16::try_from(length).map_err(|_| RecordError::TooLong)
 }
 
 fn bounded(request_id: &str) -> BoundedText<{ api::REQUEST_ID }> {
@@ -393,108 +294,4 @@ fn hash(request_id: &str) -> [u8; 8] {
     let digest: [u8; 32] = Sha256::digest(request_id.as_bytes()).into();
     let [a, b, c, d, e, f, g, h, ..] = digest;
     [a, b, c, d, e, f, g, h]
-}
-
-#[cfg(test)]
-mod tests {
-    use stride_firmware_config::capacity;
-
-    use super::*;
-    use crate::worker::step;
-
-    /// An agent whose every text and number is as long as it can be.
-    fn longest() -> AgentRecord {
-        let mut state = AgentState::default();
-        let long = "x".repeat(2048);
-        let fill = |set: Result<_, _>| assert!(set.is_ok());
-        fill(state.task.set(&long, Overflow::Cut));
-        fill(state.scene.set(&long, Overflow::Cut));
-        fill(state.subtask.set(&long, Overflow::Cut));
-        fill(state.progress.set(&long, Overflow::Cut));
-        fill(state.last_action.set(&long, Overflow::Cut));
-        for n in 0..20 {
-            state
-                .completed
-                .push(&format!("{n}{long}"), capacity::COMPLETED);
-        }
-        state.steps = u32::MAX;
-        state.dropped_bytes = u32::MAX;
-        let mut record = AgentRecord::new(state, u64::MAX);
-        for n in 0..40 {
-            let outcome = StepOutcome {
-                state: step::encode(&record.state).unwrap(),
-                action: Some(long.clone()),
-                prompt_tokens: u32::MAX,
-                decoded_tokens: u32::MAX,
-                generated_tokens: u32::MAX,
-                micros: u64::MAX,
-                ..StepOutcome::default()
-            };
-            record
-                .step(&format!("{n:0>64}"), &outcome, true, 1.0, u64::MAX)
-                .unwrap();
-        }
-        record
-    }
-
-    #[test]
-    fn the_longest_agent_fits_and_comes_back() {
-        let record = longest();
-        let bytes = record.to_bytes().unwrap();
-        assert_eq!(AgentRecord::from_bytes(&bytes).unwrap(), record);
-    }
-
-    #[test]
-    fn every_damaged_byte_is_noticed_where_it_matters() {
-        let record = longest();
-        let bytes = record.to_bytes().unwrap();
-        let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
-        for at in 0..=end {
-            let mut damaged = bytes;
-            damaged[at] ^= 0x10;
-            assert!(AgentRecord::from_bytes(&damaged).is_err(), "byte {at}");
-        }
-        assert_eq!(
-            AgentRecord::from_bytes(&[0; RECORD]),
-            Err(RecordError::Foreign)
-        );
-    }
-
-    #[test]
-    fn repeated_requests_are_known() {
-        let mut record = AgentRecord::new(AgentState::default(), 1);
-        let mut answers = Vec::new();
-        for n in 0..REMEMBERED + 2 {
-            let id = format!("r{n}");
-            assert_eq!(record.seen(&id), Seen::New);
-            let outcome = StepOutcome {
-                state: step::encode(&AgentState {
-                    steps: u32::try_from(n).unwrap() + 1,
-                    ..AgentState::default()
-                })
-                .unwrap(),
-                action: Some("look".into()),
-                ..StepOutcome::default()
-            };
-            answers.push(record.step(&id, &outcome, n % 2 == 1, 0.0, 2).unwrap());
-            let stored = AgentRecord::from_bytes(&record.to_bytes().unwrap()).unwrap();
-            assert_eq!(stored.seen(&id), Seen::Last(Box::new(answers[n].clone())));
-        }
-        let given: Vec<_> = answers.iter().map(|it| it.action.is_some()).collect();
-        assert_eq!(given[..3], [true, false, true]);
-        assert!(
-            answers
-                .iter()
-                .all(|it| it.flags.refused == it.action.is_none())
-        );
-        assert_eq!(record.seen("r1"), Seen::Earlier);
-        assert_eq!(
-            record.seen("r0"),
-            Seen::New,
-            "older than what is remembered"
-        );
-        let end = record.end("over", true, 1.0, 3);
-        assert_eq!((end.action, end.flags.ended), (None, Some(Ending::Success)));
-        assert!(record.ended());
-    }
 }
