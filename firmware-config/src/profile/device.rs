@@ -62,6 +62,20 @@ impl DeviceProfile {
         }
     }
 
+    /// The profile as it holds on a machine with the processor of this name, if it has one. Threads and batch that were measured on
+    /// that go before those that the profile's author thought of; what was measured on another is left out.
+    #[must_use]
+    pub fn on(mut self, processor: Option<&str>) -> Self {
+        self.measured = self
+            .measured
+            .filter(|measured| processor.is_some_and(|name| measured.is_of(name)));
+        if let Some(measured) = &self.measured {
+            self.inference.threads = measured.threads;
+            self.inference.batch_tokens = measured.batch_tokens;
+        }
+        self
+    }
+
     /// Checks every field and the fields against each other.
     ///
     /// # Errors

@@ -21,10 +21,14 @@ pub const RUNS: usize = 16;
 /// CPU features that can be marked at most.
 pub const FEATURES: usize = 8;
 
+/// The feature of llama.cpp's CPU-specific weight layouts: AMX on the processors that have it (llama.cpp#20824 crashes there),
+/// repacked blocks elsewhere.
+pub const WEIGHT_LAYOUTS: &str = "weight-layouts";
+
 /// What one policy was measured to take on one machine, and what an engine should use there. Times are medians.
 ///
-/// It is believed only on the processor that it was measured on ([`Measured::is_of`]); elsewhere the profile's own figures
-/// count.
+/// It is believed only on the processor that it was measured on; elsewhere the profile's own figures count
+/// ([`DeviceProfile::on`](super::DeviceProfile::on)).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
@@ -65,9 +69,12 @@ pub struct MeasuredRun {
 }
 
 impl Measured {
-    /// Whether this was measured on the processor of this name.
+    /// Whether this was measured on the processor of this name. No name is no processor's.
     #[must_use]
     pub fn is_of(&self, processor: &str) -> bool {
+        if processor.is_empty() {
+            return false;
+        }
         let mut name = BoundedText::<PROCESSOR>::new();
         // Cut as it was when it was written; cutting never refuses.
         let cut = name.set(processor, crate::text::Overflow::Cut);

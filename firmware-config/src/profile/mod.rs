@@ -39,6 +39,8 @@ pub use device::{DESCRIPTION, DeviceProfile, NAME};
 pub use error::ProfileError;
 pub use inference::Inference;
 pub use limits::Limits;
-pub use measured::{FEATURE, FEATURES, HASH, Measured, MeasuredRun, PROCESSOR, RUNS};
+pub use measured::{
+    FEATURE, FEATURES, HASH, Measured, MeasuredRun, PROCESSOR, RUNS, WEIGHT_LAYOUTS,
+};
 pub use memory::{Memory, PROCESS_BYTES};
 pub use quantization::{KvType, Quantization};

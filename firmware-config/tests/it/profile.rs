@@ -170,6 +170,17 @@ fn what_was_measured_stands_in_the_file_and_is_checked() {
     assert!(measured.is_of("AMD EPYC") && !measured.is_of("AMD EPYC 2"));
     assert!(measured.is_bad("amx") && !measured.is_bad("avx2"));
     assert_eq!(measured.runs[0].step_micros, 20_000);
+    let run = |processor| {
+        let profile = profile.clone().on(processor);
+        assert_eq!(profile.validate(), Ok(()));
+        (profile.inference.threads, profile.inference.batch_tokens)
+    };
+    let written = (profile.inference.threads, profile.inference.batch_tokens);
+    assert_ne!(written, (2, 128));
+    assert_eq!(run(Some("AMD EPYC")), (2, 128));
+    assert_eq!(run(Some("AMD EPYC 2")), written);
+    assert_eq!(run(None), written);
+    assert!(profile.clone().on(None).measured.is_none());
     assert_eq!(
         parse(&toml::to_string(&profile).expect("plain data")),
         profile

@@ -248,7 +248,7 @@ impl Served<'_> {
 /// When it is none.
 pub fn profile_of(config: &Config) -> Result<DeviceProfile, stride_device::ProfileFileError> {
     match &config.profile {
-        Some(name) => stride_device::read_profile(name),
+        Some(name) => stride_device::profile_here(name),
         None => Ok(DeviceProfile::standard()),
     }
 }
@@ -299,4 +299,36 @@ async fn join(what: &'static str, thread: std::thread::JoinHandle<()>) {
 
 fn system(what: &'static str, source: std::io::Error) -> DaemonError {
     DaemonError::System { what, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Flags;
+
+    #[test]
+    fn what_was_measured_on_this_processor_decides_how_the_worker_runs() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let wanted = |processor: &str| {
+            let text = format!(
+                "[inference]\nthreads = 4\nbatch_tokens = 256\n[measured]\npolicy = ''\nprocessor = '{processor}'\n\
+                 threads = 3\nbatch_tokens = 32\nresident_bytes = 0\nanonymous_bytes = 0\n"
+            );
+            std::fs::write(&file, text).unwrap();
+            let config = Config::settle(Flags {
+                profile: Some(file.path().to_str().unwrap().to_owned()),
+                models: Some("models".into()),
+                state: Some("state".into()),
+                listen: vec![Place::Unix("socket".into())],
+                ..Flags::default()
+            });
+            let config = config.unwrap();
+            let options = engine_options(&config, &profile_of(&config).unwrap());
+            (options.threads, options.profile.inference.batch_tokens)
+        };
+        assert_eq!(wanted("another processor"), (4, 256));
+        if let Some(processor) = stride_device::processor() {
+            assert_eq!(wanted(&processor), (3, 32));
+        }
+    }
 }

@@ -3,10 +3,14 @@
 //! The profile itself is plain data of `stride-firmware-config`, which reads no files.
 #![forbid(unsafe_code)]
 
+mod processor;
+
 use std::path::{Path, PathBuf};
 
 use stride_firmware_config::boards;
 use stride_firmware_config::profile::DeviceProfile;
+
+pub use processor::processor;
 
 /// Why a profile was refused.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +44,15 @@ pub enum ProfileFileError {
         /// One message for each problem; each names its field.
         problems: Vec<String>,
     },
+}
+
+/// The profile as it holds on this machine: what was measured here goes before what its author thought of, and what was measured
+/// elsewhere is left out. Every program that runs a policy under a profile reads it here.
+///
+/// # Errors
+/// As [`read_profile`].
+pub fn profile_here(name: &str) -> Result<DeviceProfile, ProfileFileError> {
+    Ok(read_profile(name)?.on(processor().as_deref()))
 }
 
 /// Reads the shipped profile of this name, or else the TOML file at this path, and checks it.
@@ -90,6 +103,26 @@ mod tests {
         for board in boards::names() {
             let profile = read_profile(board).unwrap();
             assert_eq!(Limits::of_profile(&profile).task, profile.capacities.task);
+        }
+    }
+
+    #[test]
+    fn what_was_measured_here_is_used_and_what_was_measured_elsewhere_is_not() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let under = |measured_on: &str| {
+            let text = format!(
+                "[inference]\nthreads = 4\nbatch_tokens = 256\n[measured]\npolicy = ''\nprocessor = '{measured_on}'\n\
+                 threads = 3\nbatch_tokens = 32\nresident_bytes = 0\nanonymous_bytes = 0\n"
+            );
+            std::fs::write(&file, text).unwrap();
+            let profile = profile_here(file.path().to_str().unwrap()).unwrap();
+            let run = profile.inference;
+            (run.threads, run.batch_tokens, profile.measured.is_some())
+        };
+        assert_eq!(under("another processor"), (4, 256, false));
+        assert_eq!(under(""), (4, 256, false));
+        if let Some(processor) = processor() {
+            assert_eq!(under(&processor), (3, 32, true));
         }
     }
 

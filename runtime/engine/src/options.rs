@@ -158,11 +158,14 @@ impl EngineOptions {
     const MOST_DRAFTED: u32 = 32;
 
     /// The same options with what a device profile says about sizes: context, batch, GPU layers, number type of the KV
-    /// cache and utterance caps. Threads stay as they are: more than one helps large policies only. A profile that was
-    /// checked holds no zero where the engine wants none.
+    /// cache and utterance caps; kernels that were measured to fail are left alone. Threads stay as they are: more than one
+    /// helps large policies only. A profile that was checked holds no zero where the engine wants none. It should be the
+    /// profile as it holds on this machine ([`DeviceProfile::on`]).
     #[must_use]
     pub fn under_profile(self, profile: &DeviceProfile) -> Self {
         let (run, capacities) = (&profile.inference, &profile.capacities);
+        let measured = profile.measured.as_ref();
+        let bad_layouts = measured.is_some_and(|measured| measured.is_bad(profile::WEIGHT_LAYOUTS));
         Self {
             context_tokens: NonZeroU32::new(run.context_tokens),
             batch_tokens: NonZeroU32::new(run.batch_tokens).unwrap_or(self.batch_tokens),
@@ -177,6 +180,7 @@ impl EngineOptions {
                 low: capacities.low_tokens,
                 progress: capacities.progress_tokens,
             },
+            repack_weights: self.repack_weights && !bad_layouts,
             ..self
         }
     }

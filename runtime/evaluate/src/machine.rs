@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-/// The processor's name as the system knows it.
+/// The processor for readers of a report: its name, or its architecture where it has none.
 #[must_use]
 pub fn processor() -> String {
-    let known = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    named(&known).unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+    stride_device::processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
 /// Cores that this process may use.
@@ -28,28 +27,12 @@ pub fn cpu_time() -> Option<Duration> {
     None
 }
 
-/// x86 writes `model name`; Arm boards write `Model` or nothing.
-fn named(cpuinfo: &str) -> Option<String> {
-    let field = |wanted: &str| {
-        cpuinfo.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            (name.trim() == wanted && !value.trim().is_empty()).then(|| value.trim().to_owned())
-        })
-    };
-    field("model name").or_else(|| field("Model"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_name() {
-        let x86 = "processor\t: 0\nmodel name\t: AMD EPYC\nmodel name\t: other\n";
-        assert_eq!(named(x86).unwrap(), "AMD EPYC");
-        let arm = "processor\t: 0\nModel\t\t: Raspberry Pi 5\n";
-        assert_eq!(named(arm).unwrap(), "Raspberry Pi 5");
-        assert_eq!(named("nothing"), None);
+    fn work_takes_time() {
         if let Some(before) = cpu_time() {
             let work: u64 = (0..5_000_000_u64)
                 .map(|n| std::hint::black_box(n) % 7)

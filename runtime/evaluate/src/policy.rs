@@ -8,7 +8,6 @@ use stride_engine::{ActionTemplates, EngineOptions, LlamaPolicy, Sampling, diges
 use stride_firmware_config::profile::DeviceProfile;
 
 use crate::error::EvalError;
-use crate::machine;
 use crate::run::report::PolicyFile;
 use crate::temperature::Temperatures;
 
@@ -65,11 +64,6 @@ impl PolicyOptions {
         };
         if let Some(profile) = &self.profile {
             options = options.under_profile(profile);
-            // What was measured on this processor is better known than what the profile's author thought.
-            let here = profile.measured.as_ref();
-            let here = here.filter(|measured| measured.is_of(&machine::processor()));
-            let batch = here.and_then(|measured| NonZeroU32::new(measured.batch_tokens));
-            options.batch_tokens = batch.unwrap_or(options.batch_tokens);
         }
         options
     }
@@ -96,6 +90,8 @@ const fn greedy() -> Temperatures {
 mod tests {
     use std::path::Path;
 
+    use stride_firmware_config::profile::WEIGHT_LAYOUTS;
+
     use super::*;
 
     fn options(path: &Path) -> PolicyOptions {
@@ -117,6 +113,27 @@ mod tests {
         let file = options(&path).describe().unwrap();
         assert_eq!(file.bytes, std::fs::metadata(&path).unwrap().len());
         assert_eq!(file.sha256.len(), 64);
+    }
+
+    #[test]
+    fn kernels_that_were_measured_to_fail_are_left_alone() {
+        let repacks = |bad: &str| {
+            let mut profile = DeviceProfile::standard();
+            let measured = format!(
+                "policy = ''\nprocessor = 'Cortex'\nthreads = 1\nbatch_tokens = 32\nresident_bytes = 0\n\
+                 anonymous_bytes = 0\nbad_features = ['{bad}']"
+            );
+            profile.measured = Some(toml::from_str(&measured).unwrap());
+            let options = PolicyOptions {
+                profile: Some(Box::new(profile.on(Some("Cortex")))),
+                repack_weights: true,
+                ..options(Path::new("p.gguf"))
+            };
+            let engine = options.engine_options();
+            (engine.repack_weights, engine.batch_tokens.get())
+        };
+        assert_eq!(repacks("another"), (true, 32));
+        assert_eq!(repacks(WEIGHT_LAYOUTS), (false, 32));
     }
 
     #[test]

@@ -5,13 +5,16 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use serde::Serialize;
-use stride_firmware_config::profile::{DeviceProfile, Measured, MeasuredRun, PROCESSOR, RUNS};
+use stride_firmware_config::profile::{
+    DeviceProfile, Inference, Measured, MeasuredRun, Memory, PROCESSOR, RUNS,
+};
 use stride_firmware_config::text::{BoundedText, Overflow};
 
 use super::probe::Probe;
 use crate::bench::measure::{Lane, Sample};
 use crate::bench::wire::{Request, Setup};
 use crate::error::EvalError;
+use crate::memory;
 use crate::statistics::Spread;
 use crate::table::Table;
 
@@ -30,19 +33,26 @@ const REPEATS: u32 = 9;
 /// A slower setting within this part of the fastest is taken when it needs fewer threads or a smaller batch.
 const CLOSE: f64 = 1.03;
 
-/// The settings that are worth a try: threads up to the machine's cores and the profile's own, batches up to the context.
+/// The settings that are worth a try: threads up to the machine's cores and the profile's own, batches up to the context. Where
+/// there are too many for one section of a profile, there are fewer batches, and never fewer threads.
 #[must_use]
 pub fn settings(profile: &DeviceProfile, cores: usize) -> Vec<Setting> {
-    let cores = u32::try_from(cores).unwrap_or(u32::MAX);
+    let cores = u32::try_from(cores).map_or(Inference::MAX_THREADS, |cores| {
+        cores.min(Inference::MAX_THREADS)
+    });
     let run = &profile.inference;
     let doubled = std::iter::successors(Some(1_u32), |n| n.checked_mul(2));
     let mut threads: BTreeSet<u32> = doubled.take_while(|n| *n < cores).collect();
     threads.extend([cores, run.threads.min(cores)]);
-    let batches: BTreeSet<u32> = [32, 128, 512]
-        .into_iter()
-        .map(|batch: u32| batch.min(run.context_tokens))
-        .chain([run.batch_tokens])
-        .collect();
+    // The one that the profile names first, which is tried in any case.
+    let mut batches = vec![run.batch_tokens];
+    for batch in [128, 32, 512].map(|batch: u32| batch.min(run.context_tokens)) {
+        if !batches.contains(&batch) {
+            batches.push(batch);
+        }
+    }
+    batches.truncate((RUNS / threads.len()).max(1));
+    batches.sort_unstable();
     let all = threads.iter().flat_map(|&threads| {
         batches.iter().map(move |&batch_tokens| Setting {
             threads: NonZeroU32::new(threads).unwrap_or(NonZeroU32::MIN),
@@ -65,6 +75,32 @@ pub fn under(setup: &Setup, profile: &DeviceProfile, setting: Setting) -> Setup 
     setup
 }
 
+/// How many workers under these settings may be there at the same time, each with weights and caches of its own: as many as the
+/// profile's memory holds, one at least.
+///
+/// # Errors
+/// When the policy cannot be read.
+pub fn at_once(setups: &[Setup], profile: &DeviceProfile) -> Result<usize, EvalError> {
+    let mut most = 0;
+    for setup in setups {
+        let options = &setup.options;
+        let estimate = stride_engine::estimate(&options.path, &options.engine_options());
+        most = most.max(estimate.map_err(EvalError::policy)?.total());
+    }
+    let each = most + Memory::fixed_bytes(&profile.capacities, &profile.inference);
+    let fit = profile.memory.budget_bytes / each;
+    Ok(usize::try_from(fit).unwrap_or(usize::MAX).max(1))
+}
+
+/// A setting that was played.
+#[derive(Debug, Clone, Copy)]
+pub struct Tried {
+    /// Its times.
+    pub run: MeasuredRun,
+    /// The memory of its worker after the last step.
+    pub memory: memory::Memory,
+}
+
 /// Reads the times of a lane that has played its steps.
 ///
 /// # Errors
@@ -74,25 +110,29 @@ pub fn run_of(
     setting: Setting,
     scene: &str,
     observation: &str,
-) -> Result<MeasuredRun, EvalError> {
+) -> Result<Tried, EvalError> {
     let reply = lane.worker.ask(&Request::Time {
         scene: scene.to_owned(),
         observation: observation.to_owned(),
         repeat: REPEATS,
     })?;
     let step = Spread::of(lane.samples.iter().map(Sample::millis));
-    let (Some(times), Some(step)) = (reply.times, step) else {
+    let last = lane.samples.last();
+    let (Some(times), Some(step), Some(last)) = (reply.times, step, last) else {
         return Err(EvalError::Worker {
             problem: "no step was measured".into(),
         });
     };
     let micros = |nanos: u64| u32::try_from(nanos / 1000).unwrap_or(u32::MAX);
-    Ok(MeasuredRun {
-        threads: setting.threads.get(),
-        batch_tokens: setting.batch_tokens,
-        prefill_micros: micros(times.prefill_nanos),
-        decode_micros: micros(times.decode_nanos),
-        step_micros: (step.p50 * 1000.0) as u32,
+    Ok(Tried {
+        run: MeasuredRun {
+            threads: setting.threads.get(),
+            batch_tokens: setting.batch_tokens,
+            prefill_micros: micros(times.prefill_nanos),
+            decode_micros: micros(times.decode_nanos),
+            step_micros: (step.p50 * 1000.0) as u32,
+        },
+        memory: last.memory,
     })
 }
 
@@ -114,25 +154,24 @@ pub fn best(runs: &[MeasuredRun]) -> Option<usize> {
 pub fn measured(
     policy_hash: &str,
     processor: &str,
-    lanes: &[Lane],
-    runs: &[MeasuredRun],
+    tried: &[Tried],
     probes: &[Probe],
 ) -> Result<Measured, EvalError> {
     let nothing = || EvalError::Worker {
         problem: "nothing was measured".into(),
     };
-    let at = best(runs).ok_or_else(nothing)?;
-    let memory = lanes[at].samples.last().ok_or_else(nothing)?.memory;
+    let runs: Vec<MeasuredRun> = tried.iter().map(|tried| tried.run).collect();
+    let Tried { run, memory } = tried[best(&runs).ok_or_else(nothing)?];
     let bad = probes.iter().filter(|probe| probe.is_bad());
     Ok(Measured {
         policy: bounded(policy_hash),
         processor: bounded::<PROCESSOR>(processor),
-        threads: runs[at].threads,
-        batch_tokens: runs[at].batch_tokens,
+        threads: run.threads,
+        batch_tokens: run.batch_tokens,
         resident_bytes: memory.resident.unwrap_or(0),
         anonymous_bytes: memory.anonymous.unwrap_or(0),
         bad_features: bad.map(|probe| bounded(probe.feature)).collect(),
-        runs: runs.iter().copied().collect(),
+        runs: runs.into_iter().collect(),
     })
 }
 
@@ -196,8 +235,8 @@ impl fmt::Display for Calibration {
         writeln!(
             f,
             "memory: {} resident, of these {} not backed by files",
-            crate::memory::mebibytes(Some(now.resident_bytes)),
-            crate::memory::mebibytes(Some(now.anonymous_bytes))
+            memory::mebibytes(Some(now.resident_bytes)),
+            memory::mebibytes(Some(now.anonymous_bytes))
         )?;
         for probe in &self.probes {
             writeln!(f, "{probe}")?;
@@ -277,7 +316,13 @@ mod tests {
         let batches: BTreeSet<u32> = tried.iter().map(|s| s.batch_tokens).collect();
         assert_eq!(Vec::from_iter(threads), [1, 2, 3]);
         assert_eq!(Vec::from_iter(batches), [32, 128, 256, 300]);
-        assert!(settings(&DeviceProfile::standard(), 64).len() <= RUNS);
+        // Many cores: fewer batches, and every number of threads.
+        let many = settings(&DeviceProfile::standard(), 64);
+        assert!(many.len() <= RUNS, "{many:?}");
+        let threads: BTreeSet<u32> = many.iter().map(|s| s.threads.get()).collect();
+        assert_eq!(Vec::from_iter(threads), [1, 2, 4, 8, 16, 32, 64]);
+        let own = DeviceProfile::standard().inference.batch_tokens;
+        assert!(many.iter().any(|s| s.batch_tokens == own));
     }
 
     #[test]

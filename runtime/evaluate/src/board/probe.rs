@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
+use stride_firmware_config::profile::WEIGHT_LAYOUTS;
 
 use crate::bench::child::Worker;
 use crate::bench::script::Script;
@@ -47,10 +48,6 @@ pub enum Outcome {
     },
 }
 
-/// llama.cpp's CPU-specific weight layouts: AMX on the processors that have it (llama.cpp#20824 crashes there), repacked blocks
-/// elsewhere.
-pub const LAYOUTS: &str = "weight-layouts";
-
 impl Probe {
     /// Whether an engine must leave the feature alone.
     #[must_use]
@@ -67,6 +64,10 @@ impl Probe {
 pub fn layouts(program: &Path, setup: &Setup, script: &Script) -> Probe {
     let mut setup = setup.clone();
     setup.options.repack_weights = true;
+    // What was found before must not decide what is found now.
+    if let Some(profile) = &mut setup.options.profile {
+        profile.measured = None;
+    }
     let outcome = match Worker::start(program, &setup) {
         Err(EvalError::Worker { problem }) if problem.contains("option repack_weights") => {
             Outcome::NotOffered { why: problem }
@@ -77,7 +78,7 @@ pub fn layouts(program: &Path, setup: &Setup, script: &Script) -> Probe {
         }
     };
     Probe {
-        feature: LAYOUTS,
+        feature: WEIGHT_LAYOUTS,
         outcome,
     }
 }

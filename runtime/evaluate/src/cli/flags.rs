@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use stride_agent::agent::Limits;
-use stride_device::read_profile;
+use stride_device::profile_here;
 use stride_evaluate::error::EvalError;
-use stride_evaluate::machine;
 use stride_evaluate::policy::PolicyOptions;
 use stride_evaluate::replay::Portion;
 use stride_evaluate::run::selection::Selection;
@@ -82,8 +81,8 @@ impl PolicyFlags {
             }
             .into());
         }
-        let profile = self.profile.as_deref().map(read_profile).transpose()?;
-        let of_profile = profile.as_ref().map(threads_of);
+        let profile = self.profile.as_deref().map(profile_here).transpose()?;
+        let of_profile = profile.as_ref().map(|profile| profile.inference.threads);
         let threads = self
             .threads
             .or_else(|| NonZeroU32::new(of_profile?))
@@ -121,13 +120,6 @@ impl PolicyFlags {
             },
         })
     }
-}
-
-/// The threads that were measured to be the fastest on this processor, or else those that the profile names.
-fn threads_of(profile: &DeviceProfile) -> u32 {
-    let measured = profile.measured.as_ref();
-    let here = measured.filter(|measured| measured.is_of(&machine::processor()));
-    here.map_or(profile.inference.threads, |measured| measured.threads)
 }
 
 /// Which of a world's games.

@@ -15,14 +15,15 @@ use stride_evaluate::machine;
 use stride_evaluate::output::write_json;
 use stride_evaluate::world::WorldSpec;
 
-use super::recording::RecordingFlags;
+use super::recording::{Recording, RecordingFlags};
 use super::{progress, signal};
 
 /// Measure a policy on this machine, write the figures into its device profile, and say what changed
 ///
 /// Every number of threads and every batch that is worth a try plays the same recorded steps, one step each in turn and each in
-/// a process of its own. The fastest is what engines use on this processor from then on; a setting that is as fast within 3 % and
-/// needs fewer threads or a smaller batch goes before it. Kernels that are known to crash somewhere are tried in a child
+/// a process of its own, as many at the same time as the profile's memory holds. The fastest is what stride-eval and stride-agentd
+/// use under this profile and on this processor from then on; a setting that is as fast within 3 % and needs fewer threads or a
+/// smaller batch goes before it. Kernels that are known to crash somewhere are tried in a child
 /// process and marked when they do, or when they say something else.
 ///
 /// Only the section `[measured]` of the profile is replaced; a shipped board is no file, so give its copy, or --dry-run.
@@ -83,33 +84,46 @@ impl Measure {
         let recording = flags.record(self.steps, &stop)?;
         let hash = recording.options.describe()?.sha256;
         let setup = recording.setup(Kind::Step);
-        let longest = longest_observation(&recording.scripts);
+        let Recording {
+            program,
+            scripts,
+            worker,
+            ..
+        } = recording;
+        // Its memory is for those that are measured.
+        drop(worker);
+        let longest = longest_observation(&scripts);
         let most = self.most_threads.map_or(usize::MAX, NonZeroUsize::get);
         let settings = calibrate::settings(&profile, machine::cores().min(most));
-        let mut lanes = Vec::new();
-        for setting in &settings {
-            let setup = calibrate::under(&setup, &profile, *setting);
-            lanes.push(Lane::new(Worker::start(&recording.program, &setup)?));
+        let under = |setting| calibrate::under(&setup, &profile, setting);
+        let setups: Vec<_> = settings.iter().copied().map(under).collect();
+        let at_once = calibrate::at_once(&setups, &profile)?;
+        let groups = settings.len().div_ceil(at_once);
+        let bar = progress::bar(groups * scripts.len(), "episodes");
+        let mut tried = Vec::new();
+        for (settings, setups) in settings.chunks(at_once).zip(setups.chunks(at_once)) {
+            let mut lanes = Vec::new();
+            for setup in setups {
+                lanes.push(Lane::new(Worker::start(&program, setup)?));
+            }
+            let grown = || bar.inc(1);
+            if !measure::run(&mut lanes, &scripts, 1, None, &stop, grown)? {
+                bar.finish_and_clear();
+                bail!("stopped; nothing was written");
+            }
+            for (lane, setting) in lanes.iter_mut().zip(settings) {
+                tried.push(calibrate::run_of(lane, *setting, &longest.0, &longest.1)?);
+            }
         }
-        let bar = progress::bar(recording.scripts.len(), "episodes");
-        let whole = measure::run(&mut lanes, &recording.scripts, 1, None, &stop, || {
-            bar.inc(1)
-        });
         bar.finish_and_clear();
-        if !whole? {
-            bail!("stopped; nothing was written");
+        let probes = vec![probe::layouts(&program, &setup, &scripts[0])];
+        let processor = stride_device::processor().unwrap_or_default();
+        if processor.is_empty() {
+            eprintln!(
+                "stride-eval: this machine does not say which processor it has, so no program will use what was measured"
+            );
         }
-        let mut runs = Vec::new();
-        for (lane, setting) in lanes.iter_mut().zip(&settings) {
-            runs.push(calibrate::run_of(lane, *setting, &longest.0, &longest.1)?);
-        }
-        let probes = vec![probe::layouts(
-            &recording.program,
-            &setup,
-            &recording.scripts[0],
-        )];
-        let processor = machine::processor();
-        let measured = calibrate::measured(&hash, &processor, &lanes, &runs, &probes)?;
+        let measured = calibrate::measured(&hash, &processor, &tried, &probes)?;
         let calibration = Calibration {
             profile: profile.name.to_string(),
             measured,

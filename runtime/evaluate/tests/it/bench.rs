@@ -1,10 +1,12 @@
 //! `bench`, `soak` and `measure` with the shipped policy: what they count, never how fast it was.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::run;
+use crate::{run, stride_eval};
 
 fn policy() -> String {
     let path =
@@ -221,6 +223,46 @@ fn measuring_fills_the_profile_and_the_next_time_tells_what_changed() {
     ]);
     assert_eq!(code, Some(1));
     assert!(stderr.contains("--dry-run"), "{stderr}");
+}
+
+/// Every setting has a process of its own, and no more of them are there than the profile's memory holds.
+#[test]
+#[cfg(target_os = "linux")]
+fn measuring_keeps_to_the_memory_of_the_profile() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("small.toml");
+    let most_at_once = |mebibytes: u32| {
+        let text = format!(
+            "[inference]\nthreads = 1\n[memory]\nbudget_bytes = {}\n",
+            mebibytes << 20
+        );
+        std::fs::write(&file, text).unwrap();
+        let mut measuring = stride_eval()
+            .args(["measure", "--policy", &policy(), "--profile"])
+            .arg(&file)
+            .args(["--world", "household:0", "--steps", "2"])
+            .args(["--most-threads", "1", "--dry-run"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let children = format!("/proc/{0}/task/{0}/children", measuring.id());
+        let mut most = 0;
+        while measuring.try_wait().unwrap().is_none() {
+            let now = std::fs::read_to_string(&children).unwrap_or_default();
+            most = most.max(now.split_whitespace().count());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let measured = measuring.wait_with_output().unwrap();
+        assert!(measured.status.success());
+        let shown = String::from_utf8(measured.stdout).unwrap();
+        let rows = shown
+            .lines()
+            .filter(|line| line.trim_start().starts_with("1 "));
+        (most, rows.count())
+    };
+    // Four batches with one thread, whatever the memory.
+    assert_eq!((most_at_once(1024), most_at_once(45)), ((4, 4), (1, 4)));
+    assert_eq!(most_at_once(45), (1, 4));
 }
 
 #[test]
