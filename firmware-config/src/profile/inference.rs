@@ -22,7 +22,7 @@ pub struct Inference {
     /// The quantization that a policy for this board is expected to have. Left out (the default): any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantization: Option<Quantization>,
-    /// How the cells of the KV cache are stored; default `f16`.
+    /// How the cells of the KV cache are stored; default `q8_0`.
     pub kv: KvType,
 }
 
@@ -34,7 +34,7 @@ impl Inference {
         batch_tokens: 256,
         gpu_layers: 0,
         quantization: None,
-        kv: KvType::F16,
+        kv: KvType::Q8_0,
     };
 
     /// Threads at most.

@@ -30,13 +30,13 @@ fn an_empty_file_is_the_standard_profile_under_another_name() {
 #[test]
 fn a_section_may_name_one_key() {
     let profile =
-        parse("name = 'kiosk'\n[inference]\nthreads = 4\nquantization = 'Q4_0'\nkv = 'q8_0'");
+        parse("name = 'kiosk'\n[inference]\nthreads = 4\nquantization = 'Q4_0'\nkv = 'f16'");
     assert_eq!(
         profile.inference,
         Inference {
             threads: 4,
             quantization: Some(Quantization::Q4_0),
-            kv: KvType::Q8_0,
+            kv: KvType::F16,
             ..Inference::STANDARD
         }
     );
@@ -47,7 +47,7 @@ fn a_section_may_name_one_key() {
 fn the_standard_profile_shows_itself_on_one_line() {
     assert_eq!(
         DeviceProfile::standard().to_string(),
-        "standard: 2 threads, 1024 tokens of context, batches of 256, 0 GPU layers, any weights, f16 KV cache, 150 MiB"
+        "standard: 2 threads, 1024 tokens of context, batches of 256, 0 GPU layers, any weights, q8_0 KV cache, 150 MiB"
     );
     assert_eq!(
         DeviceProfile::standard().description,
@@ -76,9 +76,9 @@ fn the_loop_rule_can_be_switched_off() {
 #[test]
 fn the_kv_cache_is_counted_by_its_type() {
     let mut inference = Inference::STANDARD;
-    assert_eq!(inference.kv_bytes(8, 384), 1024 * 8 * 2 * 384 * 2);
-    inference.kv = KvType::Q8_0;
     assert_eq!(inference.kv_bytes(8, 384), 1024 * 8 * 2 * 384 / 32 * 34);
+    inference.kv = KvType::F16;
+    assert_eq!(inference.kv_bytes(8, 384), 1024 * 8 * 2 * 384 * 2);
 }
 
 #[test]

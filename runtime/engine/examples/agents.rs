@@ -1,5 +1,5 @@
 //! Many agents at once against one after another: `agents POLICY [AGENTS] [STEPS] [SLOTS] [WORKERS] [constrained] [flash]
-//! [f16|q8] [draft=N] [naive]`.
+//! [f32|f16] [draft=N] [naive]`.
 //!
 //! The single engine plays household games, one agent after another, STEPS steps each. Then batch engines (WORKERS of them,
 //! each on a thread of its own with its share of agents and SLOTS) are asked the same frames, every agent's next when its
@@ -157,7 +157,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             .iter()
             .find_map(|mode| mode.strip_prefix("draft="))
             .map_or(Ok(0), str::parse)?,
-        kv_type: if has("q8") { KvType::Q8_0 } else { KvType::F16 },
+        kv_type: match () {
+            () if has("f32") => KvType::F32,
+            () if has("f16") => KvType::F16,
+            () => KvType::Q8_0,
+        },
         ..EngineOptions::default()
     };
     let mut single = LlamaPolicy::load(&path, engine.clone())?;

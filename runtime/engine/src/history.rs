@@ -44,7 +44,10 @@ impl History {
     ) -> Result<Self, EngineError> {
         let model = load_model(path, options)?;
         let vocabulary = Vocabulary::new(Arc::clone(&model))?;
-        let context = Context::new(model, context_params(options, context_tokens))?;
+        let context = Context::new(
+            Arc::clone(&model),
+            context_params(options, context_tokens, &model),
+        )?;
         Ok(Self {
             vocabulary,
             sequence: Sequence::new(context),

@@ -72,7 +72,7 @@ fn of_sequences(
     let params = ContextParams {
         sequences,
         outputs,
-        ..context_params(writer.options(), writer.context_tokens())
+        ..context_params(writer.options(), writer.context_tokens(), &model)
     };
     let (_, context) = Context::measured(model, params)?;
     // A call's tokens and those that its slot holds.

@@ -45,12 +45,12 @@ impl<T: Copy> PerLevel<T> {
 pub enum KvType {
     /// 32-bit floats: for comparisons with the trainer.
     F32,
-    /// 16-bit floats (default).
-    #[default]
+    /// 16-bit floats.
     F16,
-    /// 8-bit blocks: half the memory of F16, and a step of a small policy takes 30 % less time. It brings
-    /// [`EngineOptions::flash_attention`] with it, which then goes row by row: its sums do not depend on the batch. Heads
-    /// must be a multiple of 32 wide.
+    /// 8-bit blocks (default): half the memory of F16, and a step of a small policy takes 30 % less time. It brings
+    /// [`EngineOptions::flash_attention`] with it, which then goes row by row: its sums do not depend on the batch. A policy
+    /// whose heads are not a multiple of 32 wide gets F16.
+    #[default]
     Q8_0,
 }
 
@@ -103,11 +103,11 @@ pub struct EngineOptions {
     pub batch_tokens: NonZeroU32,
     /// Layers to put on a GPU. Default 0; a binary that was built without GPU support computes them on the CPU.
     pub gpu_layers: u32,
-    /// Number type of the KV cache. Default F16.
+    /// Number type of the KV cache. Default Q8_0.
     pub kv_type: KvType,
-    /// llama.cpp's fused attention kernel. Default off: its sums depend on how tokens are batched, so a cached prefix
-    /// moves logits by up to 0.01 and now and then changes a greedy token. Without it they are equal to the last bit.
-    /// It saves 10 to 25 % of the time of a policy of a few million parameters.
+    /// llama.cpp's fused attention kernel for a cache of floats (one of Q8_0 always has it). Default off: with floats its sums
+    /// depend on how tokens are batched, so a cached prefix moves logits by up to 0.01 and now and then changes a greedy
+    /// token. Without it they are equal to the last bit. It saves 10 to 25 % of the time of a policy of a few million parameters.
     pub flash_attention: bool,
     /// Most tokens of an utterance, its end marker included. Default 32, 32, 150 (method section 2).
     pub utterance_caps: PerLevel<u32>,

@@ -53,7 +53,7 @@ impl LlamaPolicy {
     pub fn load(path: &Path, options: EngineOptions) -> Result<Self, EngineError> {
         let model = load_model(path, &options)?;
         let writer = Writer::new(Arc::clone(&model), options)?;
-        let params = context_params(writer.options(), writer.context_tokens());
+        let params = context_params(writer.options(), writer.context_tokens(), &model);
         Ok(Self {
             sequence: Sequence::new(Context::new(model, params)?),
             lookup: Lookup::of(&writer),
@@ -163,8 +163,12 @@ pub(crate) fn open_model(
     Ok(Arc::new(Model::load(backend, path, params)?))
 }
 
-/// A context of one sequence of so many tokens.
-pub(crate) fn context_params(options: &EngineOptions, tokens: u32) -> ContextParams {
+/// A context of one sequence of so many tokens for a model.
+pub(crate) fn context_params(options: &EngineOptions, tokens: u32, model: &Model) -> ContextParams {
+    let kv_type = match options.kv_type {
+        KvType::Q8_0 if !model.has_whole_blocks() => KvType::F16,
+        kv_type => kv_type,
+    };
     ContextParams {
         sequences: NonZeroU32::MIN,
         tokens,
@@ -172,8 +176,8 @@ pub(crate) fn context_params(options: &EngineOptions, tokens: u32) -> ContextPar
         // Behind a frame and behind each drafted token.
         outputs: NonZeroU32::MIN.saturating_add(options.draft_tokens),
         threads: options.threads,
-        kv_type: options.kv_type,
+        kv_type,
         // llama.cpp has no other kernel for quantized caches.
-        flash_attention: options.flash_attention || options.kv_type == KvType::Q8_0,
+        flash_attention: options.flash_attention || kv_type == KvType::Q8_0,
     }
 }

@@ -59,7 +59,7 @@ impl BatchPolicy {
         let params = ContextParams {
             sequences: slots,
             outputs: slots,
-            ..context_params(writer.options(), writer.context_tokens())
+            ..context_params(writer.options(), writer.context_tokens(), &model)
         };
         let context = Context::new(model, params)?;
         Ok(Self {

@@ -70,7 +70,11 @@ fn compare(options: BatchOptions) {
     let mut policy = BatchPolicy::with_model(model.clone(), options).unwrap();
     // One engine for each agent, so that each can go on with its own text.
     let alone = || {
-        let params = context_params(policy.writer.options(), policy.writer.context_tokens());
+        let params = context_params(
+            policy.writer.options(),
+            policy.writer.context_tokens(),
+            &model,
+        );
         let params = ContextParams {
             sequences: NonZeroU32::MIN,
             ..params
@@ -123,7 +127,11 @@ fn pieces_of_any_length_give_the_same_logits() {
         let model = load_model(&shipped(), &options.engine).unwrap();
         let mut policy = BatchPolicy::with_model(model.clone(), options).unwrap();
         let alone = || {
-            let params = context_params(policy.writer.options(), policy.writer.context_tokens());
+            let params = context_params(
+                policy.writer.options(),
+                policy.writer.context_tokens(),
+                &model,
+            );
             Sequence::new(Context::new(model.clone(), params).unwrap())
         };
         let (mut whole, mut pieces) = (alone(), alone());

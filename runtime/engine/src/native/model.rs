@@ -94,6 +94,22 @@ impl Model {
         self.model.n_ctx_train()
     }
 
+    /// Whether keys and values of every head are whole blocks of 32 numbers, as a quantized cache needs them.
+    pub(crate) fn has_whole_blocks(&self) -> bool {
+        let number = |key: &str| {
+            let architecture = self.metadata("general.architecture")?;
+            let value = self.metadata(&format!("{architecture}.attention.{key}"))?;
+            value.parse::<u32>().ok()
+        };
+        let width = |key| {
+            let embedding = self.model.n_embd().unsigned_abs();
+            number(key).unwrap_or(embedding / self.model.n_head().max(1))
+        };
+        ["key_length", "value_length"]
+            .into_iter()
+            .all(|key| width(key).is_multiple_of(32))
+    }
+
     /// Bytes of the weights.
     pub(crate) fn weight_bytes(&self) -> u64 {
         self.model.size()

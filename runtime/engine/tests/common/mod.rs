@@ -24,26 +24,32 @@ use tokenizers::Tokenizer;
 /// The directory of a policy with random weights, as `policy.gguf` beside its `tokenizer.json`; made once per process.
 fn directory() -> &'static Path {
     static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
-    let directory = DIRECTORY.get_or_init(|| {
-        let directory = TempDir::new().unwrap();
-        let mut model = RandomModel::default();
-        // Quantized KV caches need heads of 32.
-        (
-            model.config.heads,
-            model.config.kv_heads,
-            model.config.head_dim,
-        ) = (2, 1, 32);
-        model.write(directory.path()).unwrap();
-        let checkpoint = Checkpoint::open(directory.path()).unwrap();
-        let options = export::Options {
-            recipe: Recipe::F32,
-            replace: false,
-        };
-        let path = directory.path().join("policy.gguf");
-        export::export(&checkpoint, &path, options, |_| {}).unwrap();
-        directory
-    });
-    directory.path()
+    // Quantized KV caches need heads of 32.
+    DIRECTORY.get_or_init(|| random(2, 1, 32)).path()
+}
+
+/// The directory of a policy whose heads are too narrow for a quantized KV cache.
+pub fn narrow() -> TempDir {
+    random(4, 2, 16)
+}
+
+fn random(heads: usize, kv_heads: usize, head_dim: usize) -> TempDir {
+    let directory = TempDir::new().unwrap();
+    let mut model = RandomModel::default();
+    (
+        model.config.heads,
+        model.config.kv_heads,
+        model.config.head_dim,
+    ) = (heads, kv_heads, head_dim);
+    model.write(directory.path()).unwrap();
+    let checkpoint = Checkpoint::open(directory.path()).unwrap();
+    let options = export::Options {
+        recipe: Recipe::F32,
+        replace: false,
+    };
+    let path = directory.path().join("policy.gguf");
+    export::export(&checkpoint, &path, options, |_| {}).unwrap();
+    directory
 }
 
 /// A policy with random weights in F32.

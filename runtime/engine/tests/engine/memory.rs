@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use stride_engine::{BatchOptions, EngineOptions, KvType, estimate, estimate_batch};
+use stride_engine::{BatchOptions, EngineOptions, KvType, LlamaPolicy, estimate, estimate_batch};
 
-use crate::common::shipped;
+use crate::common::{episode, narrow, shipped};
 
 fn engine(context: u32, kv_type: KvType) -> EngineOptions {
     EngineOptions {
@@ -39,6 +39,18 @@ fn caches_grow_with_context_slots_and_type() {
     assert!(f16.weights < file && f16.weights > file * 9 / 10);
     assert!(f16.compute > 0 && f16.outputs > 0);
     assert_eq!(f16.total() - f16.private(), f16.weights);
+}
+
+/// A Q8_0 cache is made of blocks of 32 numbers; the default must not keep a policy of other heads from loading.
+#[test]
+fn heads_that_are_no_whole_blocks_get_an_f16_cache() {
+    let narrow = narrow();
+    let path = narrow.path().join("policy.gguf");
+    let takes = |kv| estimate(&path, &engine(128, kv)).unwrap().kv_cache;
+    assert_eq!(takes(KvType::Q8_0), takes(KvType::F16));
+    assert!(takes(KvType::F32) > takes(KvType::F16));
+    let mut policy = LlamaPolicy::load(&path, EngineOptions::default()).unwrap();
+    policy.answer(&episode(1, 1)[1].as_frame()).unwrap();
 }
 
 #[test]
