@@ -11,7 +11,7 @@ pub enum EngineError {
     /// The CPU lacks instructions that this binary's llama.cpp was compiled to use.
     #[error(
         "this binary's llama.cpp uses the CPU feature {missing}, which this CPU lacks; \
-         rebuild as runtime/engine/README.md says under \"Old CPUs\""
+         use the build that brings kernels for every CPU (runtime/engine/README.md, \"CPU features\")"
     )]
     Cpu {
         /// The first missing feature.

@@ -51,7 +51,7 @@ pub use digest::{digest, digest_each};
 pub use error::EngineError;
 pub use history::History;
 pub use memory::{MemoryEstimate, estimate, estimate_batch};
-pub use native::{LogLevel, LogSink, NativeUse, gpus, set_log_sink};
+pub use native::{LogLevel, LogSink, NativeUse, gpus, kernels, set_log_sink};
 pub use options::{EngineOptions, KvType, PerLevel, Sampling, TextRequest};
 pub use policy::LlamaPolicy;
 pub use repeatable::repeatable;

@@ -114,6 +114,7 @@ pub fn report(lengths: &[u32], games: usize, graded: bool) -> Report {
         jobs: 1,
         graded,
         prompt_budget: 832,
+        kernels: vec!["AVX2".into()],
         command: "stride-eval run".into(),
     };
     Report::new(

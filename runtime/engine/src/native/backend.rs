@@ -4,10 +4,11 @@ use std::sync::OnceLock;
 
 use llama_cpp_2::LlamaCppError;
 use llama_cpp_2::llama_backend::LlamaBackend;
+#[cfg(all(target_arch = "x86_64", not(feature = "cpu-variants")))]
 use llama_cpp_sys_2 as sys;
 
 use crate::error::EngineError;
-use crate::native::log;
+use crate::native::{kernels, log};
 
 /// A value of this type proves that the backend is initialised. It is one per process and never freed.
 #[derive(Debug, Clone, Copy)]
@@ -25,8 +26,7 @@ impl Backend {
 
     /// Whether AMX kernels are compiled in: then llama.cpp's weight layouts may crash (llama.cpp#20824).
     pub(crate) fn has_amx_kernels(self) -> bool {
-        // SAFETY: returns a compile-time constant of the library.
-        unsafe { sys::ggml_cpu_has_amx_int8() != 0 }
+        kernels::features().iter().any(|name| name == "AMX_INT8")
     }
 }
 
@@ -50,6 +50,8 @@ fn start() -> Result<Backend, Failure> {
         return Err(Failure::Cpu(missing));
     }
     log::install();
+    #[cfg(feature = "cpu-variants")]
+    kernels::load().map_err(Failure::Init)?;
     match LlamaBackend::init() {
         Ok(proof) => {
             // Dropping it would shut the backend down under engines that still run.
@@ -63,7 +65,7 @@ fn start() -> Result<Backend, Failure> {
 }
 
 /// The first feature that the kernels were compiled with and this CPU does not have.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(feature = "cpu-variants")))]
 fn missing_cpu_feature() -> Option<&'static str> {
     use std::arch::is_x86_feature_detected as has;
     // SAFETY: the `ggml_cpu_has_*` functions return compile-time constants of the library.
@@ -88,8 +90,8 @@ fn missing_cpu_feature() -> Option<&'static str> {
         .map(|(name, ..)| name)
 }
 
-/// Elsewhere the compiler's baseline is the build's baseline.
-#[cfg(not(target_arch = "x86_64"))]
+/// Elsewhere the compiler's baseline is the build's baseline, and kernels beside the binary were chosen for the CPU.
+#[cfg(not(all(target_arch = "x86_64", not(feature = "cpu-variants"))))]
 fn missing_cpu_feature() -> Option<&'static str> {
     None
 }

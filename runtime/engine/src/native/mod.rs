@@ -8,6 +8,7 @@ mod arrays;
 mod backend;
 mod context;
 mod gpu;
+mod kernels;
 mod log;
 mod model;
 mod rows;
@@ -16,6 +17,7 @@ mod usage;
 mod weights;
 
 pub use self::gpu::gpus;
+pub use self::kernels::kernels;
 pub use self::log::{LogLevel, LogSink, set_log_sink};
 pub use self::usage::NativeUse;
 

@@ -119,6 +119,7 @@ impl Run {
             jobs: self.jobs.get(),
             graded: games.graded(),
             prompt_budget: setup.prompt_budget,
+            kernels: stride_engine::kernels().map_err(EvalError::policy)?,
             command: command_line(),
         };
         let plan = Plan {

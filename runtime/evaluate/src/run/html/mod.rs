@@ -70,6 +70,7 @@ fn settings(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     line("decoding", &settings.decoding())?;
     line("seed", &settings.seed.to_string())?;
     line("threads of an engine", &settings.threads.to_string())?;
+    line("CPU kernels", &settings.kernels.join(" "))?;
     line("games at the same time", &settings.jobs.to_string())?;
     line("stride-eval", report.version)?;
     f.write_str("</dl></section>\n")

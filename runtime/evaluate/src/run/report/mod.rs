@@ -51,6 +51,8 @@ pub struct Settings {
     pub graded: bool,
     /// Tokens of one prompt that the device profile allows.
     pub prompt_budget: u32,
+    /// The instructions that llama.cpp's CPU kernels here were compiled for.
+    pub kernels: Vec<String>,
     /// The command line, quoted for a shell.
     pub command: String,
 }
