@@ -30,13 +30,13 @@ impl Contender {
     pub fn load(setup: &Setup) -> Result<Self, EvalError> {
         let Kind::History {
             context_tokens,
-            fused,
+            cache,
         } = setup.kind
         else {
             return Ok(Self::Step(Box::new(StepContender::load(setup)?)));
         };
         let mut options = setup.options.engine_options();
-        options.flash_attention = fused;
+        cache.settle(&mut options);
         let history = History::load(&setup.options.path, &options, context_tokens);
         Ok(Self::History(Box::new(history.map_err(EvalError::policy)?)))
     }
@@ -139,14 +139,15 @@ impl StepContender {
         let profile = setup.options.profile.as_deref().cloned();
         let mut limits = Limits::of_profile(&profile.unwrap_or_else(DeviceProfile::standard));
         limits.fallback_action.clone_from(&setup.fallback_action);
-        let naive = setup.kind == Kind::Naive;
-        let mut options = setup.options.clone();
-        if naive {
+        let mut options = setup.options.engine_options();
+        if let Kind::Naive { cache } = setup.kind {
             options.draft_tokens = 0;
+            cache.settle(&mut options);
         }
+        let policy = LlamaPolicy::load(&setup.options.path, options).map_err(EvalError::policy)?;
         Ok(Self {
-            policy: options.load()?,
-            naive,
+            policy,
+            naive: matches!(setup.kind, Kind::Naive { .. }),
             limits,
             agent: None,
         })

@@ -21,7 +21,7 @@ pub struct Settings {
     pub steps: u32,
     /// Times that every episode was measured.
     pub repeat: u32,
-    /// Who acted when the episodes were recorded: `the policy` or `chance`.
+    /// Who acted when the episodes were recorded: `the policy`, `chance` or `a patrol`.
     pub actions: &'static str,
     /// Threads of each engine.
     pub threads: u32,

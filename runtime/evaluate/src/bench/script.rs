@@ -53,17 +53,65 @@ impl ScriptStep {
     }
 }
 
-/// Plays one episode of at most `steps` steps and records it. With `random`, the policy is asked everything and its actions
-/// are replaced by random admissible commands; so the world goes on changing for as long as anybody likes.
+/// Who acts while an episode is recorded. Whoever does, the policy is asked everything and pays for it.
+#[derive(Debug)]
+pub enum Actions<'a> {
+    /// The policy.
+    Policy,
+    /// Random admissible commands: the world goes on changing for as long as anybody likes.
+    Random(&'a mut ChaCha8Rng),
+    /// From place to place, the same round over and over: what is seen repeats for as long as anybody likes, so that late steps
+    /// differ from early ones in nothing but their number.
+    Patrol(Vec<String>),
+}
+
+/// Places of a patrol at most. A divisor of the distance between the early and the late steps of a report, so that both see each
+/// place equally often.
+const PLACES: usize = 10;
+
+impl Actions<'_> {
+    fn choose(&mut self, game: &mut dyn Game, step: usize) -> Result<Option<Instead>, EvalError> {
+        let mut commands = || game.admissible().unwrap_or_default();
+        let action = match self {
+            Self::Policy => return Ok(None),
+            Self::Random(random) => {
+                // Commands that change nothing would fill the episode with repeats.
+                let telling: Vec<String> = commands().into_iter().filter(|c| !idle(c)).collect();
+                telling.choose(random).cloned()
+            }
+            Self::Patrol(round) => {
+                if step == 0 {
+                    *round = commands();
+                    round.retain(|command| command.starts_with("go to "));
+                    round.truncate(PLACES);
+                }
+                // With a single place there would be nowhere to go.
+                let place = step.checked_rem(round.len()).filter(|_| round.len() > 1);
+                place.map(|place| round[place].clone())
+            }
+        };
+        let action = action.ok_or_else(|| EvalError::Worker {
+            problem:
+                "the world lists no commands of that kind, so only --actions policy can be used"
+                    .into(),
+        })?;
+        Ok(Some(Instead {
+            action,
+            finished: None,
+        }))
+    }
+}
+
+/// Plays one episode of at most `steps` steps and records it.
 ///
 /// # Errors
-/// When the world or the worker breaks, or a random action is wanted of a world that lists none.
+/// When the world or the worker breaks, or other actions than the policy's are wanted of a world that lists none.
 pub fn record(
     worker: &mut Worker,
     id: &str,
     game: &mut dyn Game,
     steps: u32,
-    mut random: Option<&mut ChaCha8Rng>,
+    mut actions: Actions<'_>,
 ) -> Result<Script, EvalError> {
     let opening = game.reset().map_err(world)?;
     worker.ask(&Request::Begin {
@@ -78,11 +126,8 @@ pub fn record(
         steps: Vec::new(),
     };
     let mut observation = script.observation.clone();
-    for _ in 0..steps {
-        let instead = match &mut random {
-            None => None,
-            Some(random) => Some(random_action(game, random)?),
-        };
+    for step in 0..steps as usize {
+        let instead = actions.choose(game, step)?;
         let decided = worker.ask(&Request::Decide {
             observation,
             instead,
@@ -106,20 +151,6 @@ pub fn record(
         })?;
     }
     Ok(script)
-}
-
-fn random_action(game: &mut dyn Game, random: &mut ChaCha8Rng) -> Result<Instead, EvalError> {
-    let commands = game.admissible().unwrap_or_default();
-    // Commands that change nothing would fill the episode with repeats.
-    let telling: Vec<&String> = commands.iter().filter(|c| !idle(c)).collect();
-    let action = telling.choose(random).ok_or_else(|| EvalError::Worker {
-        problem: "the world lists no admissible commands, so --actions random cannot be used"
-            .into(),
-    })?;
-    Ok(Instead {
-        action: (*action).clone(),
-        finished: None,
-    })
 }
 
 fn idle(command: &str) -> bool {

@@ -2,8 +2,10 @@
 
 use std::io::{self, BufRead, Read as _, Write};
 
+use clap::ValueEnum;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use stride_engine::{EngineOptions, KvType};
 
 use crate::memory::Memory;
 use crate::policy::PolicyOptions;
@@ -18,14 +20,41 @@ pub enum Kind {
     /// The step-level agent as users run it.
     Step,
     /// The step-level agent that forgets its KV cache before every call: each frame is decoded whole, plain greedy.
-    Naive,
+    Naive {
+        /// How its cache is stored.
+        cache: Cache,
+    },
     /// The history-conditioned agent with a prefix cache.
     History {
         /// Its context.
         context_tokens: u32,
-        /// llama.cpp's fused attention, which saves a long context time and memory.
-        fused: bool,
+        /// How its cache is stored.
+        cache: Cache,
     },
+}
+
+/// How the KV cache of a baseline is stored, and which attention reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Cache {
+    /// F16 with the fused attention: llama.cpp's own defaults
+    F16,
+    /// F16 without the fused attention
+    F16Plain,
+    /// Q8_0 with the fused attention, as the step-level agent has it
+    #[value(name = "q8_0")]
+    Q8_0,
+}
+
+impl Cache {
+    /// Tells an engine.
+    pub(super) fn settle(self, options: &mut EngineOptions) {
+        options.flash_attention = self == Self::F16;
+        options.kv_type = match self {
+            Self::F16 | Self::F16Plain => KvType::F16,
+            Self::Q8_0 => KvType::Q8_0,
+        };
+    }
 }
 
 impl Kind {
@@ -34,7 +63,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Step => "step",
-            Self::Naive => "naive",
+            Self::Naive { .. } => "naive",
             Self::History { .. } => "history",
         }
     }

@@ -10,7 +10,7 @@ use stride_evaluate::bench::measure::{self, Lane};
 use stride_evaluate::bench::page::Page;
 use stride_evaluate::bench::report::{Report, Settings};
 use stride_evaluate::bench::script::Script;
-use stride_evaluate::bench::wire::Kind;
+use stride_evaluate::bench::wire::{Cache, Kind};
 use stride_evaluate::machine;
 use stride_evaluate::output::{write_json, write_text};
 
@@ -48,9 +48,9 @@ pub struct Bench {
     #[arg(long, value_enum)]
     baseline: Option<Baseline>,
 
-    /// Attention of the history baseline: llama.cpp's fused kernel, or the plain one that the step-level agent uses
-    #[arg(long, value_enum, default_value_t = Attention::Fused)]
-    history_attention: Attention,
+    /// How the baseline's KV cache is stored, and which attention reads it
+    #[arg(long, value_name = "CACHE", value_enum, default_value_t = Cache::F16, requires = "baseline")]
+    baseline_cache: Cache,
 
     /// Write the figures and every step as JSON
     #[arg(long, value_name = "OUT")]
@@ -70,19 +70,11 @@ enum Baseline {
     History,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Attention {
-    /// Less time and memory in long contexts
-    Fused,
-    /// The same kernel for both agents
-    Plain,
-}
-
 const EXAMPLES: &str = "\
 Examples:
   stride-eval bench --policy p.gguf --world household:0..20 --baseline naive
   stride-eval bench --policy p.gguf --world scienceworld:dev --steps 50 --whole --games 10 --baseline history --html bench.html
-  stride-eval bench --policy p.gguf --world household:0..5 --steps 500 --actions random --whole";
+  stride-eval bench --policy p.gguf --world household:0..5 --steps 500 --actions patrol --whole";
 
 impl Bench {
     pub fn execute(self) -> Result<bool> {
@@ -93,10 +85,12 @@ impl Bench {
         let energy = Counters::find(Path::new(POWERCAP));
         let kind = match self.baseline {
             None => None,
-            Some(Baseline::Naive) => Some(Kind::Naive),
+            Some(Baseline::Naive) => Some(Kind::Naive {
+                cache: self.baseline_cache,
+            }),
             Some(Baseline::History) => Some(Kind::History {
                 context_tokens: history_tokens(&recording)?,
-                fused: self.history_attention == Attention::Fused,
+                cache: self.baseline_cache,
             }),
         };
         let baseline = kind
@@ -110,6 +104,7 @@ impl Bench {
             actions: match actions {
                 Actor::Policy => "the policy",
                 Actor::Random => "chance",
+                Actor::Patrol => "a patrol",
             },
             threads: recording.options.threads.get(),
             constrained: recording.options.constrain,

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use stride_evaluate::bench::child::Worker;
-use stride_evaluate::bench::script::{self, Script};
+use stride_evaluate::bench::script::{self, Actions, Script};
 use stride_evaluate::bench::wire::{Kind, Setup};
 use stride_evaluate::error::EvalError;
 use stride_evaluate::policy::PolicyOptions;
@@ -25,6 +25,9 @@ pub enum Actor {
     /// Chance: the policy is asked everything and pays for it, but a random admissible command is done in place of its action,
     /// so that an episode goes on for as long as you like (household and ALFWorld, which list their commands)
     Random,
+    /// A watchman: in place of the policy's action, the agent goes from one place to the next, up to ten of them, and round again;
+    /// what it sees repeats, so late steps differ from early ones in nothing but their number (household and ALFWorld)
+    Patrol,
 }
 
 /// The flags.
@@ -127,8 +130,12 @@ impl RecordingFlags {
             if recording.scripts.len() == wanted || stop.requested() {
                 break;
             }
-            let random = (self.actions == Actor::Random).then_some(&mut random);
-            let script = one(&mut recording.worker, &*games, index, steps, random)?;
+            let actions = match self.actions {
+                Actor::Policy => Actions::Policy,
+                Actor::Random => Actions::Random(&mut random),
+                Actor::Patrol => Actions::Patrol(Vec::new()),
+            };
+            let script = one(&mut recording.worker, &*games, index, steps, actions)?;
             if !self.whole || script.steps.len() == steps as usize {
                 recording.scripts.push(script);
                 bar.inc(1);
@@ -154,11 +161,11 @@ fn one(
     games: &dyn Games,
     index: usize,
     steps: u32,
-    random: Option<&mut ChaCha8Rng>,
+    actions: Actions<'_>,
 ) -> Result<Script> {
     let id = games.label(index).id;
     let mut game = games.open(index).map_err(|error| EvalError::Episode {
         message: error.to_string(),
     })?;
-    Ok(script::record(worker, &id, &mut *game, steps, random)?)
+    Ok(script::record(worker, &id, &mut *game, steps, actions)?)
 }

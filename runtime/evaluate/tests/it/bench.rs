@@ -50,6 +50,8 @@ fn the_naive_agent_does_the_same_and_decodes_more() {
         "8",
         "--baseline",
         "naive",
+        "--baseline-cache",
+        "q8_0",
     ]);
     let [step, naive] = &report["contenders"].as_array().unwrap()[..] else {
         panic!("{report}");
@@ -115,6 +117,29 @@ fn the_history_grows_and_is_always_found_in_the_cache() {
     let mean = history["mean"]["prompt_tokens"].as_f64().unwrap();
     let cached = history["mean"]["cached_tokens"].as_f64().unwrap();
     assert!(cached > 0.8 * mean, "{cached} of {mean}");
+}
+
+#[test]
+fn a_patrol_sees_the_same_in_every_round() {
+    let (text, report, _) = bench(&[
+        "--world",
+        "household:3",
+        "--steps",
+        "40",
+        "--actions",
+        "patrol",
+        "--whole",
+    ]);
+    assert!(text.contains("actions by a patrol"), "{text}");
+    let rows = report["contenders"][0]["by_step"].as_array().unwrap();
+    let tokens = |steps: std::ops::Range<usize>| -> f64 {
+        let rows = &rows[steps];
+        rows.iter().map(|row| row["tokens"].as_f64().unwrap()).sum()
+    };
+    assert_eq!(rows.len(), 40);
+    // The policy has stopped learning anything new.
+    let (third, last) = (tokens(20..30), tokens(30..40));
+    assert!((last / third - 1.0).abs() < 0.3, "{third} {last}");
 }
 
 #[test]
