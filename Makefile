@@ -10,7 +10,7 @@ ALFWORLD ?= ../shared/alfworld/games.tar.zst
 TRANSCRIPTS ?= ../shared/alfworld/transcripts.jsonl.zst
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint conformance scienceworld deb clean prerequisites
+.PHONY: help demo build test lint conformance scienceworld deb portable clean prerequisites
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ scienceworld: ## the simulator of ScienceWorld into the cache (7.3 MB from PyPI)
 
 deb: prerequisites ## the Debian package of the daemon (with cargo-deb, if there is one)
 	@bash .ci/deb
+
+portable: prerequisites ## the programs with kernels for every CPU beside them, tried on emulated old ones (target/portable/dist)
+	@bash .ci/portable
 
 prerequisites:
 	@sh .ci/prerequisites

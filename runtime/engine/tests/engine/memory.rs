@@ -46,7 +46,7 @@ fn caches_grow_with_context_slots_and_type() {
 fn heads_that_are_no_whole_blocks_get_an_f16_cache() {
     let narrow = narrow();
     let path = narrow.path().join("policy.gguf");
-    let takes = |kv| estimate(&path, &engine(128, kv)).unwrap().kv_cache;
+    let takes = |kv| estimate(&path, &engine(512, kv)).unwrap().kv_cache;
     assert_eq!(takes(KvType::Q8_0), takes(KvType::F16));
     assert!(takes(KvType::F32) > takes(KvType::F16));
     let mut policy = LlamaPolicy::load(&path, EngineOptions::default()).unwrap();
