@@ -49,7 +49,7 @@ pub enum KvType {
     F16,
     /// 8-bit blocks (default): half the memory of F16, and a step of a small policy takes 30 % less time. It brings
     /// [`EngineOptions::flash_attention`] with it, which then goes row by row: its sums do not depend on the batch. A policy
-    /// whose heads are not a multiple of 32 wide gets F16.
+    /// whose heads are not a multiple of 32 wide gets F16 and the plain attention.
     #[default]
     Q8_0,
 }

@@ -165,9 +165,12 @@ pub(crate) fn open_model(
 
 /// A context of one sequence of so many tokens for a model.
 pub(crate) fn context_params(options: &EngineOptions, tokens: u32, model: &Model) -> ContextParams {
-    let kv_type = match options.kv_type {
-        KvType::Q8_0 if !model.has_whole_blocks() => KvType::F16,
-        kv_type => kv_type,
+    let (kv_type, flash_attention) = match options.kv_type {
+        // With the plain attention, whose logits do not depend on the batch either.
+        KvType::Q8_0 if !model.has_whole_blocks() => (KvType::F16, false),
+        // llama.cpp has no other kernel for quantized caches.
+        KvType::Q8_0 => (KvType::Q8_0, true),
+        floats => (floats, options.flash_attention),
     };
     ContextParams {
         sequences: NonZeroU32::MIN,
@@ -177,7 +180,6 @@ pub(crate) fn context_params(options: &EngineOptions, tokens: u32, model: &Model
         outputs: NonZeroU32::MIN.saturating_add(options.draft_tokens),
         threads: options.threads,
         kv_type,
-        // llama.cpp has no other kernel for quantized caches.
-        flash_attention: options.flash_attention || kv_type == KvType::Q8_0,
+        flash_attention,
     }
 }

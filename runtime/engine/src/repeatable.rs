@@ -35,6 +35,7 @@ mod tests {
         let options = EngineOptions::default();
         assert!(repeatable(&shipped, &options));
         let fused = EngineOptions {
+            kv_type: KvType::F16,
             flash_attention: true,
             ..options.clone()
         };
