@@ -6,6 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -137,6 +138,9 @@ pub enum ListenError {
     },
 }
 
+/// How long a place that is taken is asked for again.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 impl Listener {
     /// Listens at a place: with the socket that whoever started the daemon has opened for it, else with one of its own. `mode` are
     /// the permissions of its own socket file.
@@ -156,10 +160,24 @@ impl Listener {
                 check(place, exposed)?;
                 Self::adopt(socket, place)?
             }
-            None => Self::bind(place, mode, exposed).await?,
+            None => Self::bind_when_free(place, mode, exposed).await?,
         };
         listener.tls = tls.filter(|_| matches!(place, Place::Tls(_))).cloned();
         Ok(listener)
+    }
+
+    /// Like [`Self::bind`], with a little patience for a place that is taken: a daemon that was just killed may have left a child
+    /// behind that was about to become its worker and holds the socket until then.
+    async fn bind_when_free(place: &Place, mode: u32, exposed: bool) -> Result<Self, ListenError> {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match Self::bind(place, mode, exposed).await {
+                Err(ListenError::InUse { .. }) if tokio::time::Instant::now() < end => {
+                    tokio::time::sleep(PATIENCE / 40).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Listens. A socket file that nobody listens at is left over from a daemon that was killed, and replaced. `mode` are the
