@@ -1,6 +1,7 @@
 //! Power cuts: what was not synced is gone. The file ahead of the database is cut after a `kill -9` as the disk could hold it, and
 //! every acknowledged step must be there after the next start, with the answer that was given.
 
+use std::collections::HashSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
@@ -68,11 +69,39 @@ enum Left {
     Garbage,
 }
 
+/// What the last cut left: it is on disk, whoever reads it or writes behind it. A daemon that is killed while it makes a step again
+/// has given no answer in this life, but one may have been given in the life before.
+#[derive(Default)]
+struct Disk(HashSet<Vec<u8>>);
+
+impl Disk {
+    /// Up to where the file is what was left, or was rewritten from it (with other numbers, which stand in the heads).
+    fn holds(&self, file: &[u8]) -> usize {
+        let mut held = MAGIC;
+        for (.., end) in entries(file) {
+            if !self.0.contains(&file[held + HEAD..end]) {
+                break;
+            }
+            held = end;
+        }
+        held.min(file.len())
+    }
+
+    fn left(&mut self, file: &[u8]) {
+        let mut start = MAGIC;
+        self.0.clear();
+        for (.., end) in entries(file) {
+            self.0.insert(file[start + HEAD..end].to_vec());
+            start = end;
+        }
+    }
+}
+
 /// Takes the power from a killed daemon; returns how many answers that takes.
-fn cut(place: &Place, left: Left, dice: &mut ChaCha8Rng) -> usize {
+fn cut(place: &Place, left: Left, disk: &mut Disk, dice: &mut ChaCha8Rng) -> usize {
     let path = place.path("state").join("agents.ahead");
     let mut file = fs::read(&path).unwrap();
-    let (before, from) = (entries(&file), synced(&file));
+    let (before, from) = (entries(&file), synced(&file).max(disk.holds(&file)));
     let end = file.len();
     match left {
         Left::Nothing => file.truncate(from),
@@ -84,6 +113,7 @@ fn cut(place: &Place, left: Left, dice: &mut ChaCha8Rng) -> usize {
         Left::Garbage => from,
         _ => file.len(),
     };
+    disk.left(&file[..kept]);
     let gone = before.iter().filter(|(.., end)| *end > kept);
     gone.filter(|(kind, ..)| *kind != INTENT).count()
 }
@@ -93,7 +123,7 @@ fn acknowledged_steps_outlive_power_cuts_under_load() {
     let mut place = Place::new().started();
     let kills = kills();
     let mut dice = ChaCha8Rng::seed_from_u64(u64::from(kills) + 2);
-    let mut gone = 0;
+    let (mut gone, mut disk) = (0, Disk::default());
     let (episodes, steps) = under_load(&mut place, |place, acknowledged| {
         for kill in 0..kills {
             let before = acknowledged.load(Ordering::Relaxed);
@@ -103,7 +133,7 @@ fn acknowledged_steps_outlive_power_cuts_under_load() {
             std::thread::sleep(Duration::from_millis(dice.random_range(0..100)));
             place.kill();
             let left = [Left::Nothing, Left::Half, Left::Garbage][kill as usize % 3];
-            gone += cut(place, left, &mut dice);
+            gone += cut(place, left, &mut disk, &mut dice);
             place.spawn();
         }
     });
@@ -124,12 +154,12 @@ fn every_answer_comes_again_after_a_power_cut() {
     let client = place.client();
     let (mut world, mut request) = begin(&client, "cut", 5);
     let mut dice = ChaCha8Rng::seed_from_u64(5);
-    let (mut answers, mut gone) = (Vec::new(), 0);
+    let (mut answers, mut gone, mut disk) = (Vec::new(), 0, Disk::default());
     loop {
         request.request_id = format!("step-{}", answers.len());
         let answer = client.step("cut", &request).unwrap();
         place.kill();
-        gone += cut(&place, Left::Nothing, &mut dice);
+        gone += cut(&place, Left::Nothing, &mut disk, &mut dice);
         place.spawn();
         let again = client.step("cut", &request).unwrap();
         assert_eq!(essence(&again), essence(&answer));
@@ -156,7 +186,12 @@ fn another_policy_is_told_after_a_power_cut() {
     client.step("a", &request).unwrap();
     place.kill();
     assert_eq!(
-        cut(&place, Left::Nothing, &mut ChaCha8Rng::seed_from_u64(0)),
+        cut(
+            &place,
+            Left::Nothing,
+            &mut Disk::default(),
+            &mut ChaCha8Rng::seed_from_u64(0)
+        ),
         1
     );
     let mut place = place.with(&["--threads", "2"]).started();
