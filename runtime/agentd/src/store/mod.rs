@@ -13,7 +13,7 @@
 //!
 //! # When a step is safe
 //!
-//! A disk takes milliseconds to sync, and a step must not wait for it. So what a step was asked (its [`Intent`](ahead::Intent)) is
+//! A disk takes milliseconds to sync, and a step must not wait for it. So what a step was asked (its [`Intent`]) is
 //! appended to a file and synced *while* the policy thinks. Its record is appended too, without a sync: then it survives the death of
 //! every process, but not yet a power cut. A power cut costs at most records whose intents are on disk, and the policy makes
 //! these steps again, with the same answers: only where it is known that it does is a step answered like that. Everywhere else
