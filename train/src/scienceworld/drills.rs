@@ -9,6 +9,7 @@
 //! - *searches*: rooms that were seen and rooms that nobody knows, as in the recall exercises ([`super::recall`]), and over each of
 //!   them several searches, takes and the progress that follows: what is looked for is there or not, and anywhere;
 //! - *moved*: searches in rooms that were seen, in which every word that is known is the name of anything (the module `moved`);
+//! - *placed*: substances of any name, anywhere, twice, and what the simulator asks then (the module `placed`);
 //! - *lost*: searches that go on in another room (the module `lost`);
 //! - *all else*, drawn so that every task comes up as often as any other, with names exchanged ([`super::variants`]).
 //!
@@ -27,6 +28,7 @@ use stride_firmware_config::state::Completed;
 use super::Expert;
 use super::lost::Lost;
 use super::moved::{self, Moved};
+use super::placed;
 use super::recall;
 use super::skill::{recipe, search, take};
 use super::variants::{self, KNOWN, YOUNG};
@@ -40,15 +42,21 @@ const CHOICES: f64 = 0.15;
 const RECIPES: f64 = 0.06;
 
 /// Share that searches; what is left is drawn from all tasks alike.
-const SEARCHES: f64 = 0.15;
+const SEARCHES: f64 = 0.10;
 
 /// Share that looks for a substance in another room.
-const LOST: f64 = 0.12;
+const LOST: f64 = 0.10;
 
 /// Share that searches where everything has another name.
-const MOVED: f64 = 0.27;
+const MOVED: f64 = 0.20;
 
-/// Of these, the share in which a thing is there twice.
+/// Share with a substance that is anything, anywhere.
+const PLACED: f64 = 0.16;
+
+/// Of these, the share in which the simulator asks back.
+const ASKED_BACK: f64 = 0.15;
+
+/// Of the moved ones, the share in which a thing is there twice.
 const TWICE: f64 = 0.12;
 
 /// Frames of one of these, so that they weigh as much as the other kinds.
@@ -126,12 +134,29 @@ pub fn drills(transitions: &[Transition], count: usize, seed: u64) -> Result<Vec
                 Some(room) => look_for(room, &|rng| moved.name(rng), &mut rng),
                 None => Vec::new(),
             }
+        } else if kind < CHOICES + RECIPES + SEARCHES + LOST + MOVED + PLACED {
+            let name = moved.name(&mut rng);
+            let frames = match (lost.asked(&mut rng), moved.room(&mut rng)) {
+                (_, Some(room)) if rng.random_bool(ASKED_BACK) => {
+                    placed::questions(room, &name, &mut rng)
+                }
+                (Some(asked), Some(room)) => {
+                    placed::frames(asked, room, &name, &mut rng).unwrap_or_default()
+                }
+                _ => Vec::new(),
+            };
+            frames.into_iter().filter_map(labelled).collect()
         } else {
             let any = tasks
                 .choose(&mut rng)
                 .and_then(|task| task.choose(&mut rng));
+            // As often a word that the demonstrations know from elsewhere as one that nobody knows.
+            let name = |rng: &mut ChaCha8Rng| match rng.random_bool(0.5) {
+                true => moved.name(rng),
+                false => words::name(rng),
+            };
             any.map_or_else(Vec::new, |any| {
-                variants::vary(std::slice::from_ref(any), &mut rng)
+                variants::vary_with(std::slice::from_ref(any), &name, &mut rng)
             })
         };
         for transition in &mut drill {

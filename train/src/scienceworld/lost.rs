@@ -53,6 +53,11 @@ impl<'a> Lost<'a> {
         }
     }
 
+    /// A recorded high-level frame of a task with a substance.
+    pub(super) fn asked(&self, rng: &mut ChaCha8Rng) -> Option<&'a FrameText> {
+        self.asked.choose(rng).copied()
+    }
+
     /// One frame; `None` when the demonstrations have no such task.
     pub(super) fn frame(&self, name: &Naming<'_>, rng: &mut ChaCha8Rng) -> Option<FrameText> {
         let asked = self.asked.choose(rng)?;
@@ -146,11 +151,16 @@ impl<'a> Lost<'a> {
 }
 
 /// Puts the thing into the room, on something there, or into the hands.
-fn put_in_sight(view: &mut View, name: &str, rng: &mut ChaCha8Rng) {
+pub(super) fn put_in_sight(view: &mut View, name: &str, rng: &mut ChaCha8Rng) {
     let thing = Thing {
         name: name.to_owned(),
         ..Thing::default()
     };
+    put(view, thing, rng);
+}
+
+/// As [`put_in_sight`], for a thing that holds others.
+pub(super) fn put(view: &mut View, thing: Thing, rng: &mut ChaCha8Rng) {
     match rng.random_range(0..4) {
         0 => view.holding.push(thing),
         1 => {
@@ -174,7 +184,7 @@ fn put_in_sight(view: &mut View, name: &str, rng: &mut ChaCha8Rng) {
 }
 
 /// The substance of a task, unless it is water, which is not looked for and has names that are parts of others.
-fn substance(task: &str) -> Option<String> {
+pub(super) fn substance(task: &str) -> Option<String> {
     let goal = state_of_matter::read(task)?;
     let name = goal.substance();
     (!vessel::is_form(name, "water")).then(|| name.to_owned())

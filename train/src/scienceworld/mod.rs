@@ -30,6 +30,7 @@ pub mod house;
 mod lost;
 mod moved;
 pub mod noise;
+mod placed;
 pub mod recall;
 pub mod situation;
 pub mod skill;
@@ -54,9 +55,6 @@ pub enum ExpertError {
 /// The expert. See the module's text.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Expert;
-
-/// What the simulator says when an action could mean several things; a number chooses.
-const AMBIGUOUS: &str = "Ambiguous request";
 
 impl Expert {
     /// What the expert says to a frame, by any level.
@@ -95,7 +93,7 @@ impl Expert {
 }
 
 fn act(view: &View, subtask: &str, progress: &str) -> Action {
-    if view.feedback.starts_with(AMBIGUOUS) {
+    if view.feedback.starts_with(skill::AMBIGUOUS) {
         return Action::go_on("0");
     }
     match skill::read(subtask) {

@@ -91,7 +91,16 @@ const COLOURED: [&str; 3] = ["box", "wire", "light"];
 /// that the calls of one step still share their observation; the room of the aim is drawn for each call. Frames that the
 /// expert does not know are left out.
 pub fn vary(transitions: &[Transition], rng: &mut impl Rng) -> Vec<Transition> {
-    let mut edits = Edits::draw(transitions, rng);
+    vary_with(transitions, &words::name, rng)
+}
+
+/// As [`vary`], with new names from this source.
+pub(super) fn vary_with<R: Rng>(
+    transitions: &[Transition],
+    name: &dyn Fn(&mut R) -> String,
+    rng: &mut R,
+) -> Vec<Transition> {
+    let mut edits = Edits::draw(transitions, name, rng);
     transitions
         .iter()
         .filter_map(|transition| {
@@ -106,7 +115,7 @@ pub(super) fn recolour(transitions: &[Transition], rng: &mut impl Rng) -> Vec<Tr
     let edits = Edits {
         names: Vec::new(),
         are_numbers_new: false,
-        ..Edits::draw(transitions, rng)
+        ..Edits::draw(transitions, &words::name, rng)
     };
     transitions
         .iter()
@@ -136,7 +145,11 @@ struct Edits {
 }
 
 impl Edits {
-    fn draw(transitions: &[Transition], rng: &mut impl Rng) -> Self {
+    fn draw<R: Rng>(
+        transitions: &[Transition],
+        name: &dyn Fn(&mut R) -> String,
+        rng: &mut R,
+    ) -> Self {
         let colours = std::array::from_fn(|_| {
             let mut colours = COLOURS.to_vec();
             colours.shuffle(rng);
@@ -159,7 +172,7 @@ impl Edits {
             } else {
                 Vec::new()
             },
-            names: new_names(task, transitions, rng),
+            names: new_names(task, transitions, name, rng),
             room: None,
             are_numbers_new: rng.random_bool(NEW_NUMBERS),
             seed: rng.random(),
@@ -302,7 +315,12 @@ fn paints(rng: &mut impl Rng) -> Vec<(&'static str, &'static str)> {
 }
 
 /// Names of the episode that may be exchanged, and others for them.
-fn new_names(task: &str, transitions: &[Transition], rng: &mut impl Rng) -> Vec<(String, String)> {
+fn new_names<R: Rng>(
+    task: &str,
+    transitions: &[Transition],
+    name: &dyn Fn(&mut R) -> String,
+    rng: &mut R,
+) -> Vec<(String, String)> {
     let mut names: Vec<(String, String)> = Vec::new();
     if task.starts_with(KNOWN) {
         let mut others = YOUNG;
@@ -311,7 +329,7 @@ fn new_names(task: &str, transitions: &[Transition], rng: &mut impl Rng) -> Vec<
         names.extend(pairs.map(|(old, new)| ((*old).to_owned(), new.to_owned())));
     } else if task.starts_with(NAMELESS) {
         for old in species_in(transitions) {
-            names.push((old, words::name(rng)));
+            names.push((old, name(rng)));
         }
     } else if let Some(product) = product_of(task) {
         let recipe = transitions
@@ -322,12 +340,12 @@ fn new_names(task: &str, transitions: &[Transition], rng: &mut impl Rng) -> Vec<
         let old = ingredients
             .filter(|name| !has_own_rule(name))
             .chain([product.to_owned()]);
-        names.extend(old.map(|old| (old, words::name(rng))));
+        names.extend(old.map(|old| (old, name(rng))));
     } else if let Some(old) = named_in(task) {
         let new = if rng.random_bool(0.25) {
             words::similar(old, rng)
         } else {
-            words::name(rng)
+            name(rng)
         };
         names.push((old.to_owned(), new));
     }

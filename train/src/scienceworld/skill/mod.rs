@@ -123,12 +123,19 @@ fn with_note(sentence: &str, label: &str, list: &str) -> String {
     }
 }
 
+/// What the simulator says when an action could mean several things; a number chooses.
+pub const AMBIGUOUS: &str = "Ambiguous request";
+
 /// Bytes of the feedback that a progress repeats.
 const SAID: usize = 120;
 
 /// What the world said, as a progress: the first sentence of the feedback.
 #[must_use]
 pub fn said(view: &View) -> String {
+    if view.feedback.starts_with(AMBIGUOUS) {
+        // The question itself is long, and in sight.
+        return format!("{AMBIGUOUS}.");
+    }
     let sentence = match view.feedback.split_once(". ") {
         Some((first, _)) => format!("{first}."),
         None => view.feedback.clone(),
