@@ -45,7 +45,7 @@ struct ReformArgs {
     /// Transition files (JSON Lines, plain or .zst), each episode's calls in order.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// no-progress, flat or history.
+    /// one-call, no-progress, flat or history.
     #[arg(long)]
     form: Form,
     /// Where to write them (JSON Lines; compressed when the name ends in .zst).

@@ -3,6 +3,7 @@
 //!
 //! | form | high | low | progress |
 //! |---|---|---|---|
+//! | one-call | as it is | as it is, for the first step of a subtask | the action with its flag; the next action is said behind the progress |
 //! | no-progress | the progress is blank | the progress is blank | left out |
 //! | flat | left out | the task for the subtask; no flag | the task for the subtask; the subtasks that are done stand before it |
 //! | history | left out | the task for the subtask, the transcript for the progress; no flag | left out |
@@ -17,6 +18,7 @@
 use std::path::{Path, PathBuf};
 
 use stride_agent::form::{Form, Transcript};
+use stride_agent::one_call;
 use stride_agent::transition::{FrameText, Transition};
 use stride_agent::utterance::{format_low, parse_low};
 use stride_firmware_config::capacity;
@@ -100,6 +102,7 @@ fn gap(episode: &[Transition]) -> Option<String> {
 fn reformed(episode: &[Transition], form: Form) -> Vec<Transition> {
     match form {
         Form::Hierarchical => episode.to_vec(),
+        Form::OneCall => one_call(episode),
         Form::NoProgress => episode.iter().filter_map(without_progress).collect(),
         Form::Flat => flat(episode),
         Form::History => history(episode),
@@ -115,6 +118,49 @@ fn with(transition: &Transition, state: FrameText, utterance: String) -> Transit
         end: transition.end,
         ..Transition::for_cloning(state, utterance)
     }
+}
+
+/// The action behind a progress of the same subtask is said with it.
+fn one_call(episode: &[Transition]) -> Vec<Transition> {
+    let mut out = Vec::new();
+    let mut is_said = false;
+    for (at, transition) in episode.iter().enumerate() {
+        let FrameText::Progress {
+            scene,
+            observation,
+            subtask,
+            progress,
+            action,
+        } = &transition.state
+        else {
+            if !std::mem::take(&mut is_said) {
+                out.push(transition.clone());
+            }
+            continue;
+        };
+        let next = episode.get(at + 1);
+        let closed = next.is_some_and(|next| matches!(next.state, FrameText::High { .. }));
+        let then = next.filter(|next| {
+            matches!(&next.state, FrameText::Low { subtask: same, observation: seen, .. } if same == subtask && seen == observation)
+        });
+        is_said = then.is_some();
+        let utterance = then.map_or_else(
+            || transition.utterance.clone(),
+            |then| one_call::join(&transition.utterance, &then.utterance),
+        );
+        let state = FrameText::Progress {
+            scene: scene.clone(),
+            observation: observation.clone(),
+            subtask: subtask.clone(),
+            progress: progress.clone(),
+            action: format_low(action, closed),
+        };
+        out.push(Transition {
+            subtask_index: transition.subtask_index,
+            ..with(transition, state, utterance)
+        });
+    }
+    out
 }
 
 fn without_progress(transition: &Transition) -> Option<Transition> {
@@ -332,6 +378,22 @@ mod tests {
                 "h [] put mug in sink",
                 "l put mug in sink [] go 2; False",
                 "l put mug in sink [] go 3; True",
+            ]
+        );
+    }
+
+    #[test]
+    fn in_one_call_the_next_action_follows_the_progress() {
+        assert_eq!(
+            told(&reformed(&episode("a"), Form::OneCall)),
+            [
+                "h [] take mug 1",
+                "l take mug 1 [] go 0; False",
+                "p take mug 1 [] go 0; False -> half way => go 1; True",
+                "p take mug 1 [half way] err; True -> last",
+                "h [last] put mug in sink",
+                "l put mug in sink [] go 2; False",
+                "p put mug in sink [] go 2; False -> half way => go 3; True",
             ]
         );
     }

@@ -14,6 +14,7 @@ use stride_firmware_config::capacity;
 use stride_firmware_config::frame::StepFrame;
 
 use crate::agent::Limits;
+use crate::one_call::Ahead;
 use crate::policy::{Policy, PolicyError, Utterance};
 
 /// Which levels a policy has, and what it is shown.
@@ -23,6 +24,8 @@ pub enum Form {
     /// The whole method: subtasks, actions, progress.
     #[default]
     Hierarchical,
+    /// The whole method; the progress and the next action are said in one call.
+    OneCall,
     /// Subtasks and actions; the progress is blank, and nobody writes it.
     NoProgress,
     /// Actions and progress; the task itself stands where the subtask does, and no flag ends it.
@@ -37,13 +40,14 @@ pub const TRANSCRIPT: usize = 2048;
 
 /// Not the name of a form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no form of a policy: hierarchical, no-progress, flat, history")]
+#[error("`{0}` is no form of a policy: hierarchical, one-call, no-progress, flat, history")]
 pub struct UnknownForm(String);
 
 impl Form {
     /// All forms.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Hierarchical,
+        Self::OneCall,
         Self::NoProgress,
         Self::Flat,
         Self::History,
@@ -54,6 +58,7 @@ impl Form {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hierarchical => "hierarchical",
+            Self::OneCall => "one-call",
             Self::NoProgress => "no-progress",
             Self::Flat => "flat",
             Self::History => "history",
@@ -63,13 +68,13 @@ impl Form {
     /// Whether a high level names subtasks.
     #[must_use]
     pub const fn has_subtasks(self) -> bool {
-        matches!(self, Self::Hierarchical | Self::NoProgress)
+        matches!(self, Self::Hierarchical | Self::OneCall | Self::NoProgress)
     }
 
     /// Whether a progress is written.
     #[must_use]
     pub const fn has_progress(self) -> bool {
-        matches!(self, Self::Hierarchical | Self::Flat)
+        matches!(self, Self::Hierarchical | Self::OneCall | Self::Flat)
     }
 
     /// The limits that an agent of this form has: a task is not closed as a subtask is.
@@ -151,6 +156,7 @@ pub struct Formed<P> {
     task: String,
     seen: String,
     transcript: Transcript,
+    ahead: Ahead,
 }
 
 impl<P: Policy> Formed<P> {
@@ -162,6 +168,46 @@ impl<P: Policy> Formed<P> {
             task: String::new(),
             seen: String::new(),
             transcript: Transcript::default(),
+            ahead: Ahead::default(),
+        }
+    }
+
+    /// A frame of the form [`Form::OneCall`].
+    fn in_one_call(&mut self, frame: &StepFrame<'_>) -> Result<Utterance, PolicyError> {
+        match *frame {
+            StepFrame::High { .. } => {
+                self.ahead.forget();
+                self.policy.utter(frame)
+            }
+            StepFrame::Low {
+                subtask,
+                observation,
+                ..
+            } => {
+                let said = match self.ahead.take(subtask, observation) {
+                    Some(low) => Utterance::free(low),
+                    None => self.policy.utter(frame)?,
+                };
+                self.ahead.said(&said.text);
+                Ok(said)
+            }
+            StepFrame::Progress {
+                scene,
+                observation,
+                subtask,
+                progress,
+                action,
+            } => {
+                let mut said = self.policy.utter(&StepFrame::Progress {
+                    scene,
+                    observation,
+                    subtask,
+                    progress,
+                    action: &self.ahead.done(action),
+                })?;
+                said.text = self.ahead.keep(subtask, observation, &said.text);
+                Ok(said)
+            }
         }
     }
 }
@@ -169,6 +215,7 @@ impl<P: Policy> Formed<P> {
 impl<P: Policy> Policy for Formed<P> {
     fn utter(&mut self, frame: &StepFrame<'_>) -> Result<Utterance, PolicyError> {
         match *frame {
+            _ if self.form == Form::OneCall => self.in_one_call(frame),
             StepFrame::High {
                 task, completed, ..
             } if !self.form.has_subtasks() => {
@@ -226,6 +273,7 @@ impl<P: Policy> Policy for Formed<P> {
 mod tests {
     use super::*;
     use crate::event::Silent;
+    use crate::one_call;
     use crate::transition::FrameText;
     use crate::{agent::StepAgent, utterance};
 
@@ -240,6 +288,9 @@ mod tests {
                 StepFrame::High { .. } => "a subtask".to_owned(),
                 StepFrame::Low { .. } => {
                     utterance::format_low(&format!("go {}", self.0.len()), false)
+                }
+                StepFrame::Progress { action, .. } if action.contains("; ") => {
+                    one_call::join("some progress", "go on; False")
                 }
                 StepFrame::Progress { .. } => "some progress".to_owned(),
             }))
@@ -280,6 +331,8 @@ mod tests {
     #[test]
     fn every_form_is_asked_for_its_levels_only() {
         assert_eq!(levels(&frames(Form::Hierarchical)), "hlplphl");
+        // The second action was said with the progress before it.
+        assert_eq!(levels(&frames(Form::OneCall)), "hlpphl");
         assert_eq!(levels(&frames(Form::NoProgress)), "hllhl");
         assert_eq!(levels(&frames(Form::Flat)), "lplpl");
         assert_eq!(levels(&frames(Form::History)), "lll");

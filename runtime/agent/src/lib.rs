@@ -9,6 +9,7 @@
 //! | [`agent`] | [`agent::StepAgent`]: one observation in, one action out; all memory is an `AgentState` |
 //! | [`episode`] | the loop that plays one episode and reports what happened |
 //! | [`form`] | the ablations and the history-conditioned baseline: policies that lack a level |
+//! | [`one_call`] | the form in which progress and action are one utterance |
 //! | [`event`] | what callers print, log or stream while it runs |
 //! | [`transition`] | augmented step-level transitions as JSON Lines (method section 6) |
 //! | [`recorder`] | builds transitions from the events of an episode |
@@ -21,6 +22,7 @@ pub mod environment;
 pub mod episode;
 pub mod event;
 pub mod form;
+pub mod one_call;
 pub mod places;
 pub mod policy;
 pub mod recorder;

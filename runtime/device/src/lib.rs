@@ -5,12 +5,17 @@
 
 mod processor;
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use stride_firmware_config::boards;
 use stride_firmware_config::profile::DeviceProfile;
 
 pub use processor::processor;
+
+/// Bytes of a profile at most; the shipped ones have about two thousand.
+const MAX_BYTES: u64 = 64 << 10;
 
 /// Why a profile was refused.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +68,7 @@ pub fn read_profile(name: &str) -> Result<DeviceProfile, ProfileFileError> {
     let path = Path::new(name);
     let text = match boards::find(name) {
         Some(shipped) => shipped.to_owned(),
-        None => std::fs::read_to_string(path).map_err(|source| ProfileFileError::Read {
+        None => read_bounded(path).map_err(|source| ProfileFileError::Read {
             path: path.to_owned(),
             source,
         })?,
@@ -83,6 +88,19 @@ pub fn read_profile(name: &str) -> Result<DeviceProfile, ProfileFileError> {
             problems,
         })
     }
+}
+/// The file's text, if it is no longer than [`MAX_BYTES`].
+fn read_bounded(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = File::open(path)?;
+    file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is longer than {MAX_BYTES} bytes, as no profile is"),
+        ));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -135,6 +153,7 @@ mod tests {
             both.contains("name:") && both.contains("inference.threads = 0"),
             "{both}"
         );
+        assert!(refused(&"#\n".repeat(40_000)).contains("65536 bytes"));
         let missing = read_profile("no-such-board").unwrap_err().to_string();
         assert!(missing.contains("raspberry-pi-5"), "{missing}");
     }

@@ -1,6 +1,6 @@
 //! `stride-eval measure`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -83,7 +83,12 @@ impl Measure {
         let flags = RecordingFlags::of(self.policy, self.world, Some(self.profile.clone()));
         let recording = flags.record(self.steps, &stop)?;
         let hash = recording.options.describe()?.sha256;
-        let setup = recording.setup(Kind::Step);
+        let mut setup = recording.setup(Kind::Step);
+        let most = self.most_threads.map_or(usize::MAX, NonZeroUsize::get);
+        // Probes run under these; what is measured has its own.
+        if let Some(most) = u32::try_from(most).ok().and_then(NonZeroU32::new) {
+            setup.options.threads = setup.options.threads.min(most);
+        }
         let Recording {
             program,
             scripts,
@@ -93,7 +98,6 @@ impl Measure {
         // Its memory is for those that are measured.
         drop(worker);
         let longest = longest_observation(&scripts);
-        let most = self.most_threads.map_or(usize::MAX, NonZeroUsize::get);
         let settings = calibrate::settings(&profile, machine::cores().min(most));
         let under = |setting| calibrate::under(&setup, &profile, setting);
         let setups: Vec<_> = settings.iter().copied().map(under).collect();

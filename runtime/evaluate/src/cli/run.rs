@@ -62,7 +62,7 @@ pub struct Run {
     #[arg(long, value_name = "N", default_value = "1")]
     jobs: NonZeroUsize,
 
-    /// Play the policy in the form that it was trained in: hierarchical, no-progress, flat or history
+    /// Play the policy in the form that it was trained in: hierarchical, one-call, no-progress, flat or history
     ///
     /// The others are ablations and the baseline of the method: without progress; without subtasks; shown the whole episode
     /// instead of both. `stride-train data reform` makes the transitions that they are trained from.
