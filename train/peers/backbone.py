@@ -3,6 +3,7 @@
 
     cargo build --release -p stride-train --example backbone_logits
     train/peers/backbone.py logits SmolLM2-135M --program target/release/examples/backbone_logits
+    train/peers/backbone.py make qwen3 TOKENIZER QWEN    # random weights around a real vocabulary, where no such network is at hand
     stride-train export --run RUN --out MERGED && stride-train export --run RUN --out ADAPTER --adapter
     train/peers/backbone.py adapter RUN/base ADAPTER MERGED
 
@@ -67,6 +68,33 @@ def logits(args):
     return worst < 1e-3 and worst_nll < 1e-3
 
 
+def make(args):
+    """A small network with random weights in the form of a pretrained one."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    torch.manual_seed(args.seed)
+    tokenizer = Tokenizer.from_file(f"{args.tokenizer}/tokenizer.json")
+    rope = dict(rope_type="default", rope_theta=1e6)
+    own = dict(head_dim=32) if args.model_type == "qwen3" else {}
+    # Rows behind the last token, as Qwen has them.
+    rows = (tokenizer.get_vocab_size() + 127) // 128 * 128
+    config = AutoConfig.for_model(
+        args.model_type, hidden_size=64, intermediate_size=160, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2,
+        max_position_embeddings=4096, tie_word_embeddings=not args.untied, rope_parameters=rope, vocab_size=rows,
+        bos_token_id=None, eos_token_id=None, **own)
+    model = AutoModelForCausalLM.from_config(config).float()
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() == 1:
+                weight.add_(torch.randn_like(weight) * 0.2)
+            else:
+                weight.copy_(torch.randn_like(weight) * (1.5 / weight.shape[-1] ** 0.5))
+    model.save_pretrained(args.out)
+    AutoTokenizer.from_pretrained(args.tokenizer).save_pretrained(args.out)
+    print(f"{args.model_type} with {sum(weight.numel() for weight in model.parameters())} weights in {args.out}")
+    return True
+
+
 def adapter(args):
     from peft import PeftModel
 
@@ -96,6 +124,13 @@ def main():
     command.add_argument("model", help="a Hugging Face folder")
     command.add_argument("--program", required=True, help="the example backbone_logits")
     command.set_defaults(run=logits)
+    command = commands.add_parser("make", help="a small network of random weights around a vocabulary")
+    command.add_argument("model_type", choices=["llama", "qwen2", "qwen3"])
+    command.add_argument("tokenizer", help="a folder with tokenizer.json and tokenizer_config.json")
+    command.add_argument("out", help="the folder to write")
+    command.add_argument("--untied", action="store_true", help="an output matrix of its own")
+    command.add_argument("--seed", type=int, default=0)
+    command.set_defaults(run=make)
     command = commands.add_parser("adapter", help="an exported adapter against PEFT")
     command.add_argument("base", help="the folder base of the run")
     command.add_argument("adapter", help="what export --adapter wrote")

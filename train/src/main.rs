@@ -166,7 +166,8 @@ struct BcArgs {
     /// Start from the weights and vocabulary of this checkpoint folder; the network's sizes are the checkpoint's.
     #[arg(long)]
     init: Option<PathBuf>,
-    /// Start from this pretrained network: a Hugging Face folder of the Llama family, or a GGUF (stride-convert turns it into one).
+    /// Start from this pretrained network (Llama, Qwen2, Qwen2.5 or Qwen3): a Hugging Face folder, or a GGUF (stride-convert turns it into
+    /// one).
     ///
     /// The markers join its vocabulary as special tokens. With a [lora] table in the settings only adapters and the markers' rows are
     /// trained.

@@ -1,6 +1,6 @@
 //! Weights in safetensors files: one file, or several with an index; F32, F16 or BF16 when read, F32 when written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ const MOST_FILES: usize = 1000;
 /// `room`, a layout of more tokens and otherwise the same network.
 ///
 /// # Errors
-/// When a file is missing or broken, or a tensor is missing or has another shape or type.
+/// When a file is missing or broken, a tensor is missing or has another shape or type, or there is one in a block that the network has not.
 pub fn read(folder: &Path, layout: &ParameterLayout, room: &ParameterLayout) -> Result<Vec<f32>> {
     let files = Files::open(folder)?;
     let parsed = files.parse()?;
@@ -55,6 +55,23 @@ pub fn read(folder: &Path, layout: &ParameterLayout, room: &ParameterLayout) -> 
         }
         sources.push(tensor);
     }
+    let known: HashSet<&str> = layout
+        .tensors()
+        .iter()
+        .map(|spec| spec.name.as_str())
+        .collect();
+    for (path, file) in &parsed {
+        let mut strays = file.names().into_iter();
+        if let Some(name) = strays.find(|name| is_stray(name, &known)) {
+            return Err(TrainError::checkpoint(
+                path,
+                format!(
+                    "it holds {name}, for which {} has no place; without it the network would be another",
+                    layout.shape().architecture.class()
+                ),
+            ));
+        }
+    }
     let mut weights = vec![0.0; room.total()];
     for ((spec, place), tensor) in layout.tensors().iter().zip(room.tensors()).zip(sources) {
         let start = place.range.start;
@@ -62,6 +79,12 @@ pub fn read(folder: &Path, layout: &ParameterLayout, room: &ParameterLayout) -> 
         decode(tensor.dtype(), tensor.data(), to);
     }
     Ok(weights)
+}
+
+/// Whether a tensor belongs to a block of another network. A tied output matrix that stands there all the same, and what is computed from the
+/// configuration, changes nothing.
+fn is_stray(name: &str, known: &HashSet<&str>) -> bool {
+    name.starts_with("model.layers.") && !name.ends_with(".inv_freq") && !known.contains(name)
 }
 
 fn decode(kind: Dtype, bytes: &[u8], to: &mut [f32]) {

@@ -4,6 +4,7 @@
 //! | module | what is shown |
 //! |---|---|
 //! | `pipeline` | a tiny policy is trained, converted and played, and computes the same on both sides |
+//! | `qwen` | a pretrained Qwen2 and Qwen3 go the same way, whole and with adapters |
 //! | `resume` | training that was killed goes on as if nothing had happened |
 //! | `refusals` | broken games, policies, profiles, transitions and transcripts are refused with a reason |
 //! | `collection` | a policy's episodes are stored once, survive a kill, and are labelled by the expert |
@@ -17,6 +18,7 @@ mod collection;
 mod conformance;
 mod demonstrations;
 mod pipeline;
+mod qwen;
 mod refusals;
 mod resume;
 mod scienceworld;

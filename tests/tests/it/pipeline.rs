@@ -111,7 +111,7 @@ fn made() -> &'static Made {
 }
 
 /// The engine with nothing rounded but what the file rounds.
-fn engine(path: &Path) -> LlamaPolicy {
+pub fn engine(path: &Path) -> LlamaPolicy {
     let options = EngineOptions {
         kv_type: KvType::F32,
         utterance_caps: PerLevel::all(CAP),
@@ -262,11 +262,16 @@ fn without_markers(text: &str) -> String {
 #[test]
 fn llama_cpp_says_what_candle_says() {
     let made = made();
-    let mut candle = CandlePolicy::load(&made.checkpoint())
+    says_the_same(&made.checkpoint(), &made.gguf(), &made.transitions);
+}
+
+/// Both sides answer frames with the same tokens.
+pub fn says_the_same(checkpoint: &Path, gguf: &Path, transitions: &[Transition]) {
+    let mut candle = CandlePolicy::load(checkpoint)
         .unwrap()
         .with_longest_utterance(CAP as usize);
-    let mut llama = engine(&made.gguf());
-    for transition in made.transitions.iter().take(50) {
+    let mut llama = engine(gguf);
+    for transition in transitions.iter().take(50) {
         let frame = transition.state.as_frame();
         let (theirs, ours) = (candle.utter(&frame).unwrap(), llama.utter(&frame).unwrap());
         assert_eq!(theirs.text, without_markers(&ours.text), "{frame}");
@@ -284,15 +289,17 @@ fn llama_cpp_says_what_candle_says() {
 #[test]
 fn llama_cpp_reads_what_the_tokenizer_wrote() {
     let made = made();
-    let llama = engine(&made.gguf());
-    let mut tokenizer = Tokenizer::from_file(made.checkpoint().join("tokenizer.json")).unwrap();
+    reads_the_same(&made.checkpoint(), &made.gguf(), &made.transitions);
+}
+
+/// Both sides cut texts into the same tokens.
+pub fn reads_the_same(checkpoint: &Path, gguf: &Path, transitions: &[Transition]) {
+    let llama = engine(gguf);
+    let mut tokenizer = Tokenizer::from_file(checkpoint.join("tokenizer.json")).unwrap();
     tokenizer.set_encode_special_tokens(true);
-    let mut texts: Vec<String> = made
-        .transitions
-        .iter()
-        .map(|t| t.state.as_frame().to_string())
-        .collect();
-    texts.extend(made.transitions.iter().map(|t| format!(" {}", t.utterance)));
+    let frames = transitions.iter().map(|t| t.state.as_frame().to_string());
+    let mut texts: Vec<String> = frames.collect();
+    texts.extend(transitions.iter().map(|t| format!(" {}", t.utterance)));
     let corpus = std::fs::read_to_string(root().join("runtime/engine/tests/corpus.txt")).unwrap();
     texts.extend(corpus.lines().map(str::to_owned));
     texts.push(corpus);

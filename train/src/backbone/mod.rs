@@ -1,4 +1,4 @@
-//! Pretrained networks to start from: a Hugging Face folder of the Llama family, with the markers added to its vocabulary.
+//! Pretrained networks to start from: a Hugging Face folder of a Llama, a Qwen2 or a Qwen3, with the markers added to its vocabulary.
 //!
 //! | module | holds |
 //! |---|---|
@@ -8,6 +8,8 @@
 
 pub mod config;
 pub mod convert;
+#[cfg(test)]
+mod families;
 pub mod markers;
 #[cfg(test)]
 mod tests;
@@ -45,7 +47,7 @@ impl Backbone {
         let bytes = std::fs::read(&path).map_err(TrainError::io(&path))?;
         let mut tokenizer = Tokenizer::from_bytes(bytes)
             .map_err(|error| TrainError::Tokenizer(format!("{}: {error}", path.display())))?;
-        markers::check(&tokenizer, &path)?;
+        markers::prepare(&mut tokenizer, &path)?;
         let needed = markers::rows(&tokenizer);
         if needed > config.rows {
             return Err(TrainError::checkpoint(

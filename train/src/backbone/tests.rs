@@ -9,10 +9,12 @@ use serde_json::json;
 use stride_firmware_config::frame::Marker;
 use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
+use tokenizers::normalizers::unicode::{NFC, NFKC};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, Tokenizer};
+use tokenizers::{AddedToken, NormalizerWrapper, Tokenizer};
 
 use super::Backbone;
+use crate::model::architecture::Architecture;
 use crate::model::parameters::{ParameterLayout, TensorSpec};
 use crate::model::shape::{HfConfig, ModelShape};
 use crate::tensors;
@@ -41,8 +43,10 @@ fn foreign(extra: &[&str]) -> Tokenizer {
     tokenizer
 }
 
-fn shape(tie: bool) -> ModelShape {
+fn shape(architecture: Architecture, tie: bool) -> ModelShape {
     ModelShape {
+        architecture,
+        head_dim: (architecture == Architecture::Qwen3).then_some(6),
         hidden: 16,
         layers: 2,
         heads: 4,
@@ -52,6 +56,10 @@ fn shape(tie: bool) -> ModelShape {
         max_positions: 4096,
         ..ModelShape::default()
     }
+}
+
+fn llama() -> ModelShape {
+    shape(Architecture::Llama, true)
 }
 
 /// Numbers that every type holds exactly.
@@ -87,8 +95,14 @@ fn write_file(path: &Path, kind: Dtype, tensors: &[&TensorSpec], weights: &[f32]
 }
 
 /// Writes a pretrained network of `rows` tokens in `files` files.
-fn write(folder: &Path, tie: bool, rows: usize, kind: Dtype, files: usize) -> ParameterLayout {
-    let layout = ParameterLayout::new(&shape(tie), rows);
+fn write(
+    folder: &Path,
+    shape: &ModelShape,
+    rows: usize,
+    kind: Dtype,
+    files: usize,
+) -> ParameterLayout {
+    let layout = ParameterLayout::new(shape, rows);
     let config = json!(HfConfig::new(layout.shape(), rows, 0, 0));
     std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
     foreign(&[])
@@ -118,19 +132,24 @@ fn write(folder: &Path, tie: bool, rows: usize, kind: Dtype, files: usize) -> Pa
 #[test]
 fn every_weight_comes_through_and_the_markers_join_behind_the_vocabulary() {
     let tokens = foreign(&[]).get_vocab_size(true);
-    for (tie, rows, kind, files) in [
-        (true, tokens, Dtype::F32, 1),
-        (false, tokens, Dtype::BF16, 3),
+    use Architecture::{Llama, Qwen2, Qwen3};
+    for (architecture, tie, rows, kind, files) in [
+        (Llama, true, tokens, Dtype::F32, 1),
+        (Llama, false, tokens, Dtype::BF16, 3),
+        (Qwen2, false, tokens, Dtype::F32, 1),
+        (Qwen3, false, tokens, Dtype::BF16, 2),
         // More rows than tokens, as some have for the sake of their size: the markers take them.
-        (true, tokens + 5, Dtype::F16, 1),
-        (true, tokens + 64, Dtype::BF16, 2),
+        (Llama, true, tokens + 5, Dtype::F16, 1),
+        (Qwen2, true, tokens + 64, Dtype::BF16, 2),
+        (Qwen3, true, tokens + 64, Dtype::F16, 3),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let own = write(folder.path(), tie, rows, kind, files);
+        let own = write(folder.path(), &shape(architecture, tie), rows, kind, files);
         let backbone = Backbone::load(folder.path(), 200).unwrap();
         let layout = &backbone.layout;
         assert_eq!(layout.vocab_size(), rows.max(tokens + Marker::ALL.len()));
         assert_eq!(layout.shape().max_positions, 200);
+        assert_eq!(layout.shape().architecture, architecture);
         for (at, marker) in Marker::ALL.into_iter().enumerate() {
             assert_eq!(backbone.tokenizer.marker(marker) as usize, tokens + at);
         }
@@ -172,7 +191,7 @@ fn texts_have_the_tokens_of_the_vocabulary_and_never_become_special() {
     let folder = tempfile::tempdir().unwrap();
     write(
         folder.path(),
-        true,
+        &llama(),
         foreign(&[]).get_vocab_size(true),
         Dtype::F32,
         1,
@@ -195,7 +214,7 @@ fn texts_have_the_tokens_of_the_vocabulary_and_never_become_special() {
 fn a_token_without_a_row_is_refused() {
     let rows = foreign(&[]).get_vocab_size(true);
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), true, rows, Dtype::F32, 1);
+    write(folder.path(), &llama(), rows, Dtype::F32, 1);
     let path = folder.path().join("tokenizer.json");
     let text = std::fs::read_to_string(&path).unwrap();
     let mut tokenizer: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -215,16 +234,16 @@ fn what_does_not_fit_is_refused_by_name() {
     let rows = foreign(&[]).get_vocab_size(true);
     let refusal = |change: &dyn Fn(&Path)| {
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), true, rows, Dtype::F32, 1);
+        write(folder.path(), &llama(), rows, Dtype::F32, 1);
         change(folder.path());
         Backbone::load(folder.path(), 200).unwrap_err().to_string()
     };
     let text = refusal(&|folder| {
-        write(folder, true, rows - 9, Dtype::F32, 1);
+        write(folder, &llama(), rows - 9, Dtype::F32, 1);
     });
     assert!(text.contains("tokens need"), "{text}");
     let text = refusal(&|folder| {
-        let layout = ParameterLayout::new(&shape(true), rows);
+        let layout = ParameterLayout::new(&llama(), rows);
         let all: Vec<&TensorSpec> = layout.tensors().iter().skip(1).collect();
         write_file(
             &folder.join(tensors::WHOLE),
@@ -259,6 +278,75 @@ fn what_does_not_fit_is_refused_by_name() {
         std::fs::write(folder.join(tensors::INDEX), index.to_string()).unwrap();
     });
     assert!(text.contains("its own folder"), "{text}");
+}
+
+/// What a configuration leaves out is in the weights all the same, and the network would be another without it.
+#[test]
+fn weights_of_another_architecture_are_refused() {
+    let rows = foreign(&[]).get_vocab_size(true);
+    let refusal = |held: Architecture, named: Architecture| {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &shape(held, true), rows, Dtype::F32, 1);
+        let path = folder.path().join("config.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+        config["model_type"] = json!(named);
+        std::fs::write(path, config.to_string()).unwrap();
+        Backbone::load(folder.path(), 200).unwrap_err().to_string()
+    };
+    use Architecture::{Llama, Qwen2, Qwen3};
+    for (held, named, expected) in [
+        (Qwen2, Llama, "LlamaForCausalLM has no place"),
+        (Qwen3, Llama, "LlamaForCausalLM has no place"),
+        (
+            Llama,
+            Qwen2,
+            "no tensor model.layers.0.self_attn.q_proj.bias",
+        ),
+        (
+            Qwen2,
+            Qwen3,
+            "no tensor model.layers.0.self_attn.q_norm.weight",
+        ),
+    ] {
+        let text = refusal(held, named);
+        assert!(text.contains(expected), "{held:?} as {named:?}: {text}");
+    }
+}
+
+/// llama.cpp does not compose characters, so the policy learns and says what stands there.
+#[test]
+fn composing_is_left_out_and_other_changes_are_refused() {
+    let rows = foreign(&[]).get_vocab_size(true);
+    let load = |normalizer: NormalizerWrapper| {
+        let folder = tempfile::tempdir().unwrap();
+        write(
+            folder.path(),
+            &shape(Architecture::Qwen2, true),
+            rows,
+            Dtype::F32,
+            1,
+        );
+        let mut tokenizer = foreign(&[]);
+        tokenizer.with_normalizer(Some(normalizer)).unwrap();
+        tokenizer
+            .save(folder.path().join("tokenizer.json"), false)
+            .unwrap();
+        Backbone::load(folder.path(), 200)
+    };
+    let tokenizer = load(NFC.into()).unwrap().tokenizer;
+    for text in ["cafe\u{301}", "caf\u{e9}"] {
+        let tokens = tokenizer.text(text).unwrap();
+        assert_eq!(tokenizer.decode(&tokens).unwrap(), text);
+    }
+    assert!(
+        tokenizer
+            .to_json()
+            .unwrap()
+            .contains("\"normalizer\": null")
+    );
+    let text = load(NFKC.into()).unwrap_err().to_string();
+    assert!(text.contains("normalizer"), "{text}");
 }
 
 #[test]

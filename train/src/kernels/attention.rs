@@ -38,6 +38,12 @@ impl Heads {
         self.query * self.dim
     }
 
+    /// Heads that turn with their position: those of queries and keys.
+    #[must_use]
+    pub const fn turned(self) -> usize {
+        self.query + self.key_value
+    }
+
     /// Elements of the keys and values of a row.
     const fn kv_row(self) -> usize {
         2 * self.key_value * self.dim

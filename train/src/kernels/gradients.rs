@@ -4,7 +4,7 @@
 use super::attention::{self, Heads, Sequence};
 use super::pool::Pool;
 use super::rope::RopeTable;
-use super::{norm, softmax, swiglu};
+use super::{heads, norm, softmax, swiglu};
 use crate::testing::{agree, wide};
 
 /// Of the largest difference.
@@ -52,6 +52,79 @@ fn norm_agrees() {
     agree("norm weight", &weight, &dweight, TOLERANCE, &|w| {
         value(&wide_x, w)
     });
+}
+
+/// Two query heads, one key head, and a value head that is left alone.
+#[test]
+fn norms_over_heads_agree() {
+    const EPS: f64 = 1e-5;
+    let sizes = Heads {
+        query: 2,
+        key_value: 1,
+        dim: 6,
+    };
+    let (rows, dim) = (3, sizes.dim);
+    let (x, weights) = (numbers(rows * sizes.row(), 0.15), numbers(2 * dim, 0.25));
+    let coefficients = numbers(x.len(), 0.35);
+    let value = |x: &[f64], weights: &[f64]| {
+        let mut out = Vec::new();
+        for row in x.chunks(sizes.row()) {
+            for (head, values) in row.chunks(dim).enumerate() {
+                let weight = match head {
+                    0 | 1 => &weights[..dim],
+                    2 => &weights[dim..],
+                    _ => {
+                        out.extend(values);
+                        continue;
+                    }
+                };
+                let mean = values.iter().map(|v| v * v).sum::<f64>() / dim as f64;
+                let scale = 1.0 / (mean + EPS).sqrt();
+                out.extend(values.iter().zip(weight).map(|(v, w)| v * scale * w));
+            }
+        }
+        weighted(&out, &coefficients)
+    };
+    let pool = Pool::default();
+    let mut out = x.clone();
+    let kept = heads::normalize(sizes, &weights, EPS as f32, &mut out, &pool);
+    let (wide_x, wide_weights) = (wide(&x), wide(&weights));
+    let found = weighted(&wide(&out), &coefficients);
+    assert!((found - value(&wide_x, &wide_weights)).abs() < 1e-5);
+    let mut dx = coefficients.clone();
+    // That of the weights is added to what is there.
+    let mut dweights = vec![2.0; weights.len()];
+    heads::normalize_backward(sizes, &weights, &kept, &mut dx, &mut dweights, &pool);
+    dweights.iter_mut().for_each(|d| *d -= 2.0);
+    agree("heads x", &x, &dx, TOLERANCE, &|x| value(x, &wide_weights));
+    agree("heads weights", &weights, &dweights, TOLERANCE, &|w| {
+        value(&wide_x, w)
+    });
+}
+
+#[test]
+fn biases_agree() {
+    let (rows, width) = (5, 13);
+    let (x, bias) = (numbers(rows * width, 0.45), numbers(width, 0.55));
+    let coefficients = numbers(rows * width, 0.65);
+    let value = |bias: &[f64]| {
+        let out: Vec<f64> = wide(&x)
+            .chunks(width)
+            .flat_map(|row| {
+                let sums = row.iter().zip(bias).map(|(v, b)| v + b);
+                sums.collect::<Vec<f64>>()
+            })
+            .collect();
+        weighted(&out, &coefficients)
+    };
+    let mut out = x.clone();
+    heads::add_bias(&mut out, &bias);
+    let found = weighted(&wide(&out), &coefficients);
+    assert!((found - value(&wide(&bias))).abs() < 1e-5);
+    let mut dbias = vec![1.0; width];
+    heads::bias_backward(&coefficients, &mut dbias);
+    dbias.iter_mut().for_each(|d| *d -= 1.0);
+    agree("bias", &bias, &dbias, TOLERANCE, &value);
 }
 
 #[test]

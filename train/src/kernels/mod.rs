@@ -6,6 +6,7 @@
 pub mod attention;
 #[cfg(test)]
 mod gradients;
+pub mod heads;
 pub mod matrix;
 pub mod norm;
 pub mod pool;

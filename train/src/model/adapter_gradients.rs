@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
+use super::architecture::Architecture;
 use super::network::Network;
 use super::packed::{LossWeights, PackedBatch};
 use super::parameters::{BlockLayout, ParameterLayout};
-use super::reference::{self, VOCABULARY, WEIGHTS, flat_gradient, samples, shape};
+use super::reference::{self, VOCABULARY, WEIGHTS, flat_gradient, samples, shape, shapes};
+use super::shape::ModelShape;
 use crate::lora::config::{LoraConfig, Target};
 use crate::lora::layout::AdapterLayout;
 
@@ -25,9 +27,9 @@ fn config(targets: &[Target]) -> LoraConfig {
 }
 
 /// A network, its frozen weights, and trained ones that are all away from where they begin.
-fn adapted(tie: bool, config: &LoraConfig) -> (Network, Vec<f32>, Vec<f32>) {
-    let layout = ParameterLayout::new(&shape(tie), VOCABULARY);
-    let base = layout.initialize(3);
+fn adapted(shape: &ModelShape, config: &LoraConfig) -> (Network, Vec<f32>, Vec<f32>) {
+    let layout = ParameterLayout::new(shape, VOCABULARY);
+    let base = reference::weights(&layout, 3);
     let adapters = AdapterLayout::new(layout.shape(), config, TOKENS.to_vec());
     let network = Network::adapted(layout, &base, adapters).unwrap();
     let mut flat = network.begin_adapters(5).unwrap();
@@ -79,11 +81,14 @@ fn merged(network: &Network, base: &[f32], flat: &[f64]) -> Vec<f64> {
 #[test]
 fn the_gradient_agrees_with_finite_differences() {
     const STEP: f64 = 1e-5;
-    for (tie, targets) in [
-        (true, Target::ALL.as_slice()),
-        (false, &[Target::QProj, Target::VProj, Target::UpProj]),
-    ] {
-        let (network, base, flat) = adapted(tie, &config(targets));
+    for shape in shapes() {
+        let some = [Target::QProj, Target::VProj, Target::UpProj];
+        let targets = if shape.tie_embeddings {
+            Target::ALL.as_slice()
+        } else {
+            &some
+        };
+        let (network, base, flat) = adapted(&shape, &config(targets));
         let samples = &samples()[..2];
         let batch = PackedBatch::new(samples, &WEIGHTS);
         let (_, gradient) = flat_gradient(&network, &flat, std::slice::from_ref(&batch));
@@ -133,8 +138,8 @@ fn the_gradient_agrees_with_finite_differences() {
 
 #[test]
 fn base_and_adapters_are_one_network_when_merged() {
-    for tie in [true, false] {
-        let (network, base, flat) = adapted(tie, &config(&Target::ALL));
+    for shape in shapes() {
+        let (network, base, flat) = adapted(&shape, &config(&Target::ALL));
         let batch = Arc::new(PackedBatch::new(&samples(), &LossWeights::UTTERANCE));
         let nll = |network: &Network, flat: &[f32]| {
             let weights = network.weights(flat).unwrap();
@@ -160,16 +165,18 @@ fn base_and_adapters_are_one_network_when_merged() {
 fn activations_that_are_computed_again_are_the_same_bits() {
     let batch = PackedBatch::new(&samples(), &WEIGHTS);
     let batch = std::slice::from_ref(&batch);
-    let (network, base, flat) = adapted(true, &config(&Target::ALL));
     let bits = |network: &Network, flat: &[f32]| -> Vec<u32> {
         let (nll, gradient) = flat_gradient(network, flat, batch);
         nll.iter().chain(&gradient).map(|v| v.to_bits()).collect()
     };
-    let again = network.clone().recomputing(true);
-    assert_eq!(bits(&network, &flat), bits(&again, &flat));
-    let whole = Network::new(network.layout().clone());
-    let again = whole.clone().recomputing(true);
-    assert_eq!(bits(&whole, &base), bits(&again, &base));
+    for shape in shapes() {
+        let (network, base, flat) = adapted(&shape, &config(&Target::ALL));
+        let again = network.clone().recomputing(true);
+        assert_eq!(bits(&network, &flat), bits(&again, &flat));
+        let whole = Network::new(network.layout().clone());
+        let again = whole.clone().recomputing(true);
+        assert_eq!(bits(&whole, &base), bits(&again, &base));
+    }
 }
 
 #[test]
@@ -178,7 +185,7 @@ fn dropout_is_a_function_of_seed_step_and_piece_and_is_for_training_alone() {
         dropout: 0.3,
         ..config(&Target::ALL)
     };
-    let (network, _, flat) = adapted(true, &config);
+    let (network, _, flat) = adapted(&shape(Architecture::Llama, true), &config);
     let batch = Arc::new(PackedBatch::new(&samples(), &WEIGHTS));
     let gradient = |seed: u64, step: u64, pieces: usize| {
         let weights = network.weights(&flat).unwrap().in_training(seed, step);

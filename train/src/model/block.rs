@@ -15,7 +15,7 @@ use crate::kernels::attention;
 use crate::kernels::matrix::{Matrix, MatrixMut, add_product, product};
 use crate::kernels::pool::{Buffer, Pool};
 use crate::kernels::rope::RopeTable;
-use crate::kernels::{norm, simd, swiglu};
+use crate::kernels::{heads, norm, simd, swiglu};
 use crate::lora::group::BlockAdapter;
 use crate::lora::layout as groups;
 
@@ -74,7 +74,7 @@ pub struct BlockShare {
 }
 
 impl BlockShare {
-    fn add(&self, tensor: usize, work: impl FnOnce(&mut [f32])) {
+    pub(super) fn add(&self, tensor: usize, work: impl FnOnce(&mut [f32])) {
         self.share.add(self.first + tensor, work);
     }
 
@@ -96,6 +96,7 @@ struct Kept {
     inverse_rms1: Buffer,
     normed1: Buffer,
     qkv: Buffer,
+    heads: Option<heads::Kept>,
     probabilities: Buffer,
     attended: Buffer,
     middle: Buffer,
@@ -175,7 +176,6 @@ impl Block {
         let BlockContext {
             shape,
             layout,
-            rope,
             pool,
             ..
         } = &*self.context;
@@ -201,8 +201,8 @@ impl Block {
             Matrix::new(&weights[layout.qkv.clone()], row, h).t(),
         );
         let low_qkv = self.adapt(groups::QKV, &normed1, &mut qkv);
-        let turned = heads.query + heads.key_value;
-        rope.turn(&mut qkv, row, turned, &self.batch.positions, 1.0);
+        let positions = &self.batch.positions;
+        let kept_heads = self.context.finish_projection(weights, &mut qkv, positions);
         let mut probabilities = pool.take(heads.probabilities(&self.batch.sequences));
         let mut attended = pool.take(n * out_row);
         attention::forward(
@@ -254,6 +254,7 @@ impl Block {
             inverse_rms1,
             normed1,
             qkv,
+            heads: kept_heads,
             probabilities,
             attended,
             middle,
@@ -281,6 +282,7 @@ impl Block {
             inverse_rms1,
             normed1,
             qkv,
+            heads,
             probabilities,
             attended,
             middle,
@@ -304,6 +306,7 @@ impl Block {
             inverse_rms1,
             normed1,
             qkv,
+            heads,
             probabilities,
             attended,
             low_qkv,
@@ -381,7 +384,6 @@ impl Block {
         let BlockContext {
             shape,
             layout,
-            rope,
             pool,
             ..
         } = &*self.context;
@@ -412,8 +414,11 @@ impl Block {
             &mut dqkv,
             pool,
         );
-        let turned = heads.query + heads.key_value;
-        rope.turn(&mut dqkv, row, turned, &self.batch.positions, -1.0);
+        let positions = &self.batch.positions;
+        let trained = self.adapter.is_none().then_some(sum);
+        let kept_heads = kept.heads.as_ref();
+        self.context
+            .projection_backward(weights, kept_heads, &mut dqkv, positions, trained);
         let low = kept.low_qkv.as_ref();
         let normed = &kept.normed1;
         let dlow = self.matrix_gradient(groups::QKV, normed, low, &dqkv, sum, || {
@@ -457,6 +462,7 @@ struct Attention {
     inverse_rms1: Buffer,
     normed1: Buffer,
     qkv: Buffer,
+    heads: Option<heads::Kept>,
     probabilities: Buffer,
     attended: Buffer,
     low_qkv: Option<Buffer>,

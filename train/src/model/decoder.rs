@@ -167,13 +167,7 @@ impl Decoder {
         let positions: Vec<u32> = (past..past + n)
             .map(|p| u32::try_from(p).expect("a position lies below the capacity"))
             .collect();
-        context.rope.turn(
-            &mut qkv,
-            row,
-            heads.query + heads.key_value,
-            &positions,
-            1.0,
-        );
+        context.finish_projection(weights, &mut qkv, &positions);
         let (keys, values) = &mut self.cache[block];
         for row in qkv.chunks_exact(row) {
             let (key, value) = row[out_row..].split_at(heads.key_value * heads.dim);

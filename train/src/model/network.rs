@@ -14,7 +14,7 @@ use crate::kernels::{norm, simd};
 use crate::lora::adapted::{self, Adapted, StepAdapters};
 use crate::lora::layout::AdapterLayout;
 
-/// Tensors of a network's [`GradientSum`]; behind them those of the blocks, six each, or one for every group of adapters. The
+/// Tensors of a network's [`GradientSum`]; behind them those of the blocks, or one for every group of adapters. The
 /// embedding and the output matrix have one each, also where they are the same weights: a tensor has one turn for every piece.
 const EMBEDDING: usize = 0;
 const OUTPUT: usize = 1;
@@ -397,7 +397,7 @@ impl Network {
         let tensors = if weights.adapters.is_some() {
             adapted::TENSORS
         } else {
-            BlockLayout::DOWN + 1
+            BlockLayout::TENSORS
         };
         for (index, block) in weights.blocks.iter().enumerate() {
             let piece = share.map(Share::piece);

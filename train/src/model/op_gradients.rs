@@ -6,6 +6,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor, Var};
 use stride_firmware_config::level::PolicyLevel;
 
+use super::architecture::Architecture;
 use super::block::{Block, BlockContext, BlockShare};
 use super::head::{HeadShare, LikelihoodHead};
 use super::network::to_vec;
@@ -21,8 +22,10 @@ const TOLERANCE: f64 = 2e-5;
 
 const VOCABULARY: usize = 11;
 
-fn shape() -> ModelShape {
+fn shape(architecture: Architecture) -> ModelShape {
     ModelShape {
+        architecture,
+        head_dim: (architecture == Architecture::Qwen3).then_some(8),
         hidden: 12,
         layers: 1,
         heads: 2,
@@ -71,8 +74,14 @@ fn sums(sum: Arc<GradientSum>) -> Vec<Vec<f32>> {
 
 #[test]
 fn the_block_agrees_with_finite_differences() {
-    let (shape, batch) = (shape(), batch());
-    let context = Arc::new(BlockContext::new(&shape));
+    for architecture in Architecture::ALL {
+        check_block(&shape(architecture));
+    }
+}
+
+fn check_block(shape: &ModelShape) {
+    let batch = batch();
+    let context = Arc::new(BlockContext::new(shape));
     let (n, h) = (batch.len(), shape.hidden);
     let x = numbers(n * h, 0.1);
     let weights = numbers(context.layout.len(), 0.3);
@@ -96,7 +105,7 @@ fn the_block_agrees_with_finite_differences() {
             let rows = &sequence.rows;
             let x = &x[rows.start * h..rows.end * h];
             let x = Tensor::from_slice(x, (rows.len(), h), &Device::Cpu).unwrap();
-            let out = reference::block(&x, &weights, &shape).unwrap();
+            let out = reference::block(&x, &weights, shape).unwrap();
             let out: Vec<f64> = out.flatten_all().unwrap().to_vec1().unwrap();
             let coefficients = &coefficients[rows.start * h..rows.end * h];
             let products = out.iter().zip(coefficients);
@@ -116,7 +125,7 @@ fn the_block_agrees_with_finite_differences() {
 
 #[test]
 fn the_head_agrees_with_finite_differences() {
-    let (shape, batch) = (shape(), batch());
+    let (shape, batch) = (shape(Architecture::Llama), batch());
     let context = Arc::new(BlockContext::new(&shape));
     let (n, h) = (batch.len(), shape.hidden);
     let arguments = [

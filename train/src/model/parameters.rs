@@ -24,10 +24,16 @@ pub struct TensorSpec {
 }
 
 impl TensorSpec {
-    /// Norm weights are vectors: initialized to one, and not decayed.
+    /// Norms and biases are vectors: not drawn but initialized to one and to zero, and not decayed.
     #[must_use]
-    pub fn is_norm(&self) -> bool {
+    pub fn is_vector(&self) -> bool {
         self.shape.len() == 1
+    }
+
+    /// Whether it is a bias.
+    #[must_use]
+    pub fn is_bias(&self) -> bool {
+        self.name.ends_with(".bias")
     }
 }
 
@@ -51,6 +57,10 @@ pub struct BlockLayout {
     pub norm1: Range<usize>,
     /// q, k and v (heads·d + 2·kv_heads·d rows x hidden).
     pub qkv: Range<usize>,
+    /// Biases of q, k and v (heads·d + 2·kv_heads·d); empty where there are none.
+    pub bias: Range<usize>,
+    /// Norms over heads: that of the queries and that of the keys (d each); empty where there are none.
+    pub head_norms: Range<usize>,
     /// Output of the attention (hidden x heads·d).
     pub out: Range<usize>,
     /// Norm before the feed-forward part (hidden).
@@ -72,9 +82,12 @@ impl BlockLayout {
         };
         let (h, f) = (shape.hidden, shape.ffn);
         let heads = shape.attention();
+        let if_any = |any: bool, len: usize| if any { len } else { 0 };
         Self {
             norm1: take(h),
             qkv: take(heads.row() * h),
+            bias: take(if_any(shape.architecture.has_biases(), heads.row())),
+            head_norms: take(if_any(shape.architecture.has_head_norms(), 2 * heads.dim)),
             out: take(h * heads.out_row()),
             norm2: take(h),
             gate_up: take(2 * f * h),
@@ -86,21 +99,29 @@ impl BlockLayout {
     pub const NORM1: usize = 0;
     /// q, k and v.
     pub const QKV: usize = 1;
+    /// Biases of q, k and v.
+    pub const BIAS: usize = 2;
+    /// Norms over heads.
+    pub const HEAD_NORMS: usize = 3;
     /// Output of the attention.
-    pub const OUT: usize = 2;
+    pub const OUT: usize = 4;
     /// Norm before the feed-forward part.
-    pub const NORM2: usize = 3;
+    pub const NORM2: usize = 5;
     /// gate and up.
-    pub const GATE_UP: usize = 4;
+    pub const GATE_UP: usize = 6;
     /// down.
-    pub const DOWN: usize = 5;
+    pub const DOWN: usize = 7;
+    /// How many they are, with those that are empty.
+    pub const TENSORS: usize = 8;
 
     /// Its tensors, in the order in which they lie.
     #[must_use]
-    pub fn tensors(&self) -> [Range<usize>; 6] {
+    pub fn tensors(&self) -> [Range<usize>; Self::TENSORS] {
         [
             self.norm1.clone(),
             self.qkv.clone(),
+            self.bias.clone(),
+            self.head_norms.clone(),
             self.out.clone(),
             self.norm2.clone(),
             self.gate_up.clone(),
@@ -143,18 +164,26 @@ impl ParameterLayout {
         let embedding = put("model.embed_tokens.weight".into(), &[vocab_size, h]);
         let mut blocks = Vec::new();
         for layer in 0..shape.layers {
-            let mut part = |name: &str, dims: &[usize]| {
-                put(format!("model.layers.{layer}.{name}.weight"), dims)
-            };
-            let first = part("input_layernorm", &[h]);
-            part("self_attn.q_proj", &[q, h]);
-            part("self_attn.k_proj", &[kv, h]);
-            part("self_attn.v_proj", &[kv, h]);
-            part("self_attn.o_proj", &[h, q]);
-            part("post_attention_layernorm", &[h]);
-            part("mlp.gate_proj", &[f, h]);
-            part("mlp.up_proj", &[f, h]);
-            let last = part("mlp.down_proj", &[h, f]);
+            let mut part =
+                |name: &str, dims: &[usize]| put(format!("model.layers.{layer}.{name}"), dims);
+            let first = part("input_layernorm.weight", &[h]);
+            part("self_attn.q_proj.weight", &[q, h]);
+            part("self_attn.k_proj.weight", &[kv, h]);
+            part("self_attn.v_proj.weight", &[kv, h]);
+            if shape.architecture.has_biases() {
+                part("self_attn.q_proj.bias", &[q]);
+                part("self_attn.k_proj.bias", &[kv]);
+                part("self_attn.v_proj.bias", &[kv]);
+            }
+            if shape.architecture.has_head_norms() {
+                part("self_attn.q_norm.weight", &[heads.dim]);
+                part("self_attn.k_norm.weight", &[heads.dim]);
+            }
+            part("self_attn.o_proj.weight", &[h, q]);
+            part("post_attention_layernorm.weight", &[h]);
+            part("mlp.gate_proj.weight", &[f, h]);
+            part("mlp.up_proj.weight", &[f, h]);
+            let last = part("mlp.down_proj.weight", &[h, f]);
             blocks.push(first.start..last.end);
         }
         let norm = put("model.norm.weight".into(), &[h]);
@@ -223,21 +252,24 @@ impl ParameterLayout {
         self.total
     }
 
-    /// The parts of the flat vector with weight decay: everything but norms.
+    /// The parts of the flat vector with weight decay: everything but norms and biases.
     #[must_use]
     pub fn decayed(&self) -> Vec<Range<usize>> {
-        let matrices = self.tensors.iter().filter(|tensor| !tensor.is_norm());
+        let matrices = self.tensors.iter().filter(|tensor| !tensor.is_vector());
         matrices.map(|tensor| tensor.range.clone()).collect()
     }
 
     /// Initial weights: normal with the shape's deviation, smaller by √(2·layers) where a block writes into the residual
-    /// stream, and one for norms. A function of the seed.
+    /// stream, one for norms and zero for biases. A function of the seed.
     #[must_use]
     pub fn initialize(&self, seed: u64) -> Vec<f32> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut weights = vec![1.0; self.total];
         let residual = 1.0 / (2.0 * self.shape.layers as f64).sqrt();
-        for tensor in self.tensors.iter().filter(|tensor| !tensor.is_norm()) {
+        for tensor in self.tensors.iter().filter(|tensor| tensor.is_bias()) {
+            weights[tensor.range.clone()].fill(0.0);
+        }
+        for tensor in self.tensors.iter().filter(|tensor| !tensor.is_vector()) {
             let writes_residual =
                 tensor.name.contains("o_proj") || tensor.name.contains("down_proj");
             let deviation = self.shape.init_std * if writes_residual { residual } else { 1.0 };
@@ -258,33 +290,93 @@ fn normal(random: &mut ChaCha8Rng) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::architecture::Architecture;
     use super::*;
 
+    /// Every tensor where the fused operations look for it.
     #[test]
     fn tensors_tile_the_vector_and_blocks_match_their_layout() {
-        let shape = ModelShape {
-            kv_heads: 2,
-            tie_embeddings: false,
-            ..ModelShape::default()
-        };
-        let layout = ParameterLayout::new(&shape, 300);
-        let mut end = 0;
-        for tensor in layout.tensors() {
-            assert_eq!(tensor.range.start, end);
-            end = tensor.range.end;
+        for architecture in Architecture::ALL {
+            let shape = ModelShape {
+                architecture,
+                kv_heads: 2,
+                tie_embeddings: false,
+                ..ModelShape::default()
+            };
+            let layout = ParameterLayout::new(&shape, 300);
+            let mut end = 0;
+            for tensor in layout.tensors() {
+                assert_eq!(tensor.range.start, end);
+                end = tensor.range.end;
+            }
+            assert_eq!(end, layout.total());
+            let block = BlockLayout::new(&shape);
+            assert!(layout.blocks().iter().all(|b| b.len() == block.len()));
+            for (name, place) in [
+                ("input_layernorm.weight", &block.norm1),
+                ("self_attn.q_proj.weight", &block.qkv),
+                ("self_attn.q_proj.bias", &block.bias),
+                ("self_attn.q_norm.weight", &block.head_norms),
+                ("self_attn.o_proj.weight", &block.out),
+                ("post_attention_layernorm.weight", &block.norm2),
+                ("mlp.gate_proj.weight", &block.gate_up),
+                ("mlp.down_proj.weight", &block.down),
+            ] {
+                let name = format!("model.layers.1.{name}");
+                let found = layout.tensors().iter().find(|tensor| tensor.name == name);
+                let start = found.map(|tensor| tensor.range.start - layout.blocks()[1].start);
+                assert_eq!(start, (!place.is_empty()).then_some(place.start), "{name}");
+            }
         }
-        assert_eq!(end, layout.total());
-        let block = BlockLayout::new(&shape);
-        assert!(layout.blocks().iter().all(|b| b.len() == block.len()));
-        let down = layout
-            .tensors()
-            .iter()
-            .find(|t| t.name == "model.layers.1.mlp.down_proj.weight")
-            .unwrap();
-        assert_eq!(
-            down.range.start - layout.blocks()[1].start,
-            block.down.start
-        );
+    }
+
+    #[test]
+    fn biases_begin_at_zero_and_norms_at_one() {
+        for architecture in Architecture::ALL {
+            let shape = ModelShape {
+                architecture,
+                ..ModelShape::default()
+            };
+            let layout = ParameterLayout::new(&shape, 300);
+            let weights = layout.initialize(1);
+            let vectors = layout.tensors().iter().filter(|tensor| tensor.is_vector());
+            for tensor in vectors {
+                let expected = if tensor.is_bias() { 0.0 } else { 1.0 };
+                let values = &weights[tensor.range.clone()];
+                assert!(values.iter().all(|v| *v == expected), "{}", tensor.name);
+            }
+        }
+    }
+
+    /// A seed makes the weights that it made when every network was a Llama: matrix by matrix in this order, one draw an element.
+    #[test]
+    fn a_seed_makes_the_weights_that_it_always_made() {
+        let shape = ModelShape::default();
+        let (h, f) = (shape.hidden, shape.ffn);
+        let layout = ParameterLayout::new(&shape, 300);
+        let weights = layout.initialize(7);
+        let mut random = ChaCha8Rng::seed_from_u64(7);
+        let mut rest = weights.as_slice();
+        let mut next = |len: usize, deviation: Option<f64>| {
+            let (now, behind) = rest.split_at(len);
+            rest = behind;
+            let expected = |_| deviation.map_or(1.0, |d| (normal(&mut random) * d) as f32);
+            assert!((0..len).map(expected).eq(now.iter().copied()));
+        };
+        let (plain, residual) = (Some(0.04), Some(0.04 * (1.0 / 10_f64.sqrt())));
+        next(300 * h, plain);
+        for _ in 0..shape.layers {
+            next(h, None);
+            for _ in 0..3 {
+                next(h * h, plain);
+            }
+            next(h * h, residual);
+            next(h, None);
+            next(2 * f * h, plain);
+            next(h * f, residual);
+        }
+        next(h, None);
+        assert!(rest.is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 use stride_firmware_config::level::PolicyLevel;
 
+use super::architecture::Architecture;
 use super::decoder::Decoder;
 use super::network::Network;
 use super::packed::{LossWeights, PackedBatch};
@@ -47,15 +48,27 @@ pub(super) fn block(x: &Tensor, flat: &Tensor, shape: &ModelShape) -> Result<Ten
     let heads = shape.attention();
     let vector = |range: std::ops::Range<usize>| flat.narrow(0, range.start, range.len());
     let normed = norm(x, &vector(layout.norm1)?, shape.rms_norm_eps)?;
-    let qkv = normed.matmul(&matrix(flat, layout.qkv, h)?.t()?)?;
+    let mut qkv = normed.matmul(&matrix(flat, layout.qkv, h)?.t()?)?;
+    if !layout.bias.is_empty() {
+        qkv = qkv.broadcast_add(&vector(layout.bias)?)?;
+    }
     let split = |start: usize, count: usize| -> Result<Tensor> {
         qkv.narrow(1, start * heads.dim, count * heads.dim)?
             .reshape((len, count, heads.dim))?
             .transpose(0, 1)?
             .contiguous()
     };
-    let q = rope(&split(0, heads.query)?, shape.rope_theta)?;
-    let k = rope(&split(heads.query, heads.key_value)?, shape.rope_theta)?;
+    // Over every head by itself: the last dimension is that of one head.
+    let head_norm = |x: Tensor, at: usize| -> Result<Tensor> {
+        if layout.head_norms.is_empty() {
+            return Ok(x);
+        }
+        let weight = flat.narrow(0, layout.head_norms.start + at * heads.dim, heads.dim)?;
+        norm(&x, &weight, shape.rms_norm_eps)
+    };
+    let q = head_norm(split(0, heads.query)?, 0)?;
+    let k = head_norm(split(heads.query, heads.key_value)?, 1)?;
+    let (q, k) = (rope(&q, shape.rope_theta)?, rope(&k, shape.rope_theta)?);
     let v = split(heads.query + heads.key_value, heads.key_value)?;
     let group = heads.query / heads.key_value;
     let repeat = |t: &Tensor| -> Result<Tensor> {
@@ -115,8 +128,11 @@ pub(super) fn loss(
     Ok(total)
 }
 
-pub(super) fn shape(tie: bool) -> ModelShape {
+pub(super) fn shape(architecture: Architecture, tie: bool) -> ModelShape {
     ModelShape {
+        architecture,
+        // Heads that are together wider than the stream, where llama.cpp allows it.
+        head_dim: (architecture == Architecture::Qwen3).then_some(10),
         hidden: 24,
         layers: 2,
         heads: 4,
@@ -127,6 +143,23 @@ pub(super) fn shape(tie: bool) -> ModelShape {
         init_std: 0.2,
         ..ModelShape::default()
     }
+}
+
+/// Every architecture, with its embedding tied and not.
+pub(super) fn shapes() -> impl Iterator<Item = ModelShape> {
+    let both = |architecture| [true, false].map(|tie| shape(architecture, tie));
+    Architecture::ALL.into_iter().flat_map(both)
+}
+
+/// A network that has learnt something: its norms are not one, its biases not zero.
+pub(super) fn weights(layout: &ParameterLayout, seed: u64) -> Vec<f32> {
+    let mut flat = layout.initialize(seed);
+    for tensor in layout.tensors().iter().filter(|tensor| tensor.is_vector()) {
+        for (i, weight) in flat[tensor.range.clone()].iter_mut().enumerate() {
+            *weight += (i as f32 * 2.3 + tensor.range.start as f32).sin() * 0.4;
+        }
+    }
+    flat
 }
 
 pub(super) const VOCABULARY: usize = 31;
@@ -194,16 +227,21 @@ fn reference(layout: &ParameterLayout, flat: &[f32], samples: &[Sample]) -> (f64
 
 #[test]
 fn the_reference_gradient_agrees_with_finite_differences() {
-    let layout = ParameterLayout::new(&shape(true), VOCABULARY);
-    let flat = layout.initialize(3);
+    for shape in shapes() {
+        check_reference(&ParameterLayout::new(&shape, VOCABULARY));
+    }
+}
+
+fn check_reference(layout: &ParameterLayout) {
+    let flat = weights(layout, 3);
     let samples = &samples()[..2];
-    let (_, gradient) = reference(&layout, &flat, samples);
+    let (_, gradient) = reference(layout, &flat, samples);
     let exact: Vec<f64> = flat.iter().map(|w| f64::from(*w)).collect();
     let value = |at: usize, by: f64| -> f64 {
         let mut moved = exact.clone();
         moved[at] += by;
         let flat = Tensor::new(moved, &Device::Cpu).unwrap();
-        loss(&layout, &flat, samples, &WEIGHTS)
+        loss(layout, &flat, samples, &WEIGHTS)
             .unwrap()
             .to_scalar()
             .unwrap()
@@ -228,9 +266,9 @@ fn the_reference_gradient_agrees_with_finite_differences() {
 
 #[test]
 fn the_fused_gradient_agrees_with_the_reference() {
-    for tie in [true, false] {
-        let layout = ParameterLayout::new(&shape(tie), VOCABULARY);
-        let flat = layout.initialize(4);
+    for shape in shapes() {
+        let layout = ParameterLayout::new(&shape, VOCABULARY);
+        let flat = weights(&layout, 4);
         let (loss, gradient) = fused(&layout, &flat, &samples());
         let (exact_loss, exact) = reference(&layout, &flat, &samples());
         assert!((loss - exact_loss).abs() < 1e-5 * exact_loss.abs());
@@ -255,94 +293,100 @@ fn the_fused_gradient_agrees_with_the_reference() {
 
 #[test]
 fn a_sample_has_the_same_loss_alone_and_in_any_batch() {
-    let layout = ParameterLayout::new(&shape(true), VOCABULARY);
-    let flat = layout.initialize(5);
-    let network = Network::new(layout);
-    let weights = network.weights(&flat).unwrap();
-    let nll = |samples: &[Sample]| {
-        let batch = Arc::new(PackedBatch::new(samples, &LossWeights::UTTERANCE));
-        network.likelihoods(&weights, &batch).unwrap().nll
-    };
-    let samples = samples();
-    let together = nll(&samples);
-    let alone: Vec<f32> = samples
-        .iter()
-        .flat_map(|s| nll(std::slice::from_ref(s)))
-        .collect();
-    let backwards: Vec<Sample> = samples.iter().rev().cloned().collect();
-    assert_eq!(together.len(), alone.len());
-    for (a, b) in together.iter().zip(&alone) {
-        assert!((a - b).abs() < 1e-5, "{a} {b}");
+    for shape in shapes() {
+        let layout = ParameterLayout::new(&shape, VOCABULARY);
+        let flat = weights(&layout, 5);
+        let network = Network::new(layout);
+        let weights = network.weights(&flat).unwrap();
+        let nll = |samples: &[Sample]| {
+            let batch = Arc::new(PackedBatch::new(samples, &LossWeights::UTTERANCE));
+            network.likelihoods(&weights, &batch).unwrap().nll
+        };
+        let samples = samples();
+        let together = nll(&samples);
+        let alone: Vec<f32> = samples
+            .iter()
+            .flat_map(|s| nll(std::slice::from_ref(s)))
+            .collect();
+        let backwards: Vec<Sample> = samples.iter().rev().cloned().collect();
+        assert_eq!(together.len(), alone.len());
+        for (a, b) in together.iter().zip(&alone) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+        let total = |values: &[f32]| values.iter().map(|v| f64::from(*v)).sum::<f64>();
+        assert!((total(&nll(&backwards)) - total(&together)).abs() < 1e-3);
     }
-    let total = |values: &[f32]| values.iter().map(|v| f64::from(*v)).sum::<f64>();
-    assert!((total(&nll(&backwards)) - total(&together)).abs() < 1e-3);
 }
 
 #[test]
 fn tokens_without_weight_do_not_change_the_loss_of_others() {
-    let layout = ParameterLayout::new(&shape(true), VOCABULARY);
-    let flat = layout.initialize(6);
-    let silent = LossWeights {
-        frame: 0.0,
-        levels: [1.0, 0.0, 1.0],
-    };
-    let network = Network::new(layout);
-    let all = samples();
-    let (_, gradient) = flat_gradient(&network, &flat, &[PackedBatch::new(&all, &silent)]);
-    let heard: Vec<Sample> = all
-        .into_iter()
-        .filter(|s| s.level != PolicyLevel::Low)
-        .collect();
-    let (_, other) = flat_gradient(&network, &flat, &[PackedBatch::new(&heard, &silent)]);
-    for (a, b) in gradient.iter().zip(&other) {
-        assert!((a - b).abs() < 1e-4 * (1.0 + a.abs()), "{a} {b}");
+    for shape in shapes() {
+        let layout = ParameterLayout::new(&shape, VOCABULARY);
+        let flat = weights(&layout, 6);
+        let silent = LossWeights {
+            frame: 0.0,
+            levels: [1.0, 0.0, 1.0],
+        };
+        let network = Network::new(layout);
+        let all = samples();
+        let (_, gradient) = flat_gradient(&network, &flat, &[PackedBatch::new(&all, &silent)]);
+        let heard: Vec<Sample> = all
+            .into_iter()
+            .filter(|s| s.level != PolicyLevel::Low)
+            .collect();
+        let (_, other) = flat_gradient(&network, &flat, &[PackedBatch::new(&heard, &silent)]);
+        for (a, b) in gradient.iter().zip(&other) {
+            assert!((a - b).abs() < 1e-4 * (1.0 + a.abs()), "{a} {b}");
+        }
     }
 }
 
 /// Method section 13: what stands behind an utterance, as padding would, changes neither its loss nor its gradient.
 #[test]
 fn padding_changes_nothing() {
-    let layout = ParameterLayout::new(&shape(true), VOCABULARY);
-    let flat = layout.initialize(6);
-    let network = Network::new(layout);
-    let batch = PackedBatch::new(&samples(), &WEIGHTS);
-    let (nll, gradient) = flat_gradient(&network, &flat, std::slice::from_ref(&batch));
-    for padding in [1, 9] {
-        let mut padded = batch.clone();
-        let (mut inputs, mut positions, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-        for sequence in &mut padded.sequences {
-            let own = sequence.rows.clone();
-            rows.extend(own.clone().zip(inputs.len() as u32..));
-            sequence.rows = inputs.len()..inputs.len() + own.len() + padding;
-            inputs.extend_from_slice(&batch.inputs[own.clone()]);
-            positions.extend_from_slice(&batch.positions[own.clone()]);
-            for i in 0..padding {
-                inputs.push(7);
-                positions.push(own.len().min(60) as u32 + i as u32);
+    for shape in shapes() {
+        let layout = ParameterLayout::new(&shape, VOCABULARY);
+        let flat = weights(&layout, 6);
+        let network = Network::new(layout);
+        let batch = PackedBatch::new(&samples(), &WEIGHTS);
+        let (nll, gradient) = flat_gradient(&network, &flat, std::slice::from_ref(&batch));
+        for padding in [1, 9] {
+            let mut padded = batch.clone();
+            let (mut inputs, mut positions, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+            for sequence in &mut padded.sequences {
+                let own = sequence.rows.clone();
+                rows.extend(own.clone().zip(inputs.len() as u32..));
+                sequence.rows = inputs.len()..inputs.len() + own.len() + padding;
+                inputs.extend_from_slice(&batch.inputs[own.clone()]);
+                positions.extend_from_slice(&batch.positions[own.clone()]);
+                for i in 0..padding {
+                    inputs.push(7);
+                    positions.push(own.len().min(60) as u32 + i as u32);
+                }
             }
-        }
-        let moved: std::collections::HashMap<usize, u32> = rows.into_iter().collect();
-        for row in &mut padded.asked.rows {
-            *row = moved[&(*row as usize)];
-        }
-        (padded.inputs, padded.positions) = (inputs, positions);
-        let (padded_nll, padded_gradient) =
-            flat_gradient(&network, &flat, std::slice::from_ref(&padded));
-        for (a, b) in nll.iter().zip(&padded_nll) {
-            assert!((a - b).abs() < 1e-5, "{a} against {b}");
-        }
-        let largest = gradient.iter().fold(0.0_f32, |m, g| m.max(g.abs()));
-        for (a, b) in gradient.iter().zip(&padded_gradient) {
-            assert!((a - b).abs() < 1e-5 * largest, "{a} against {b}");
+            let moved: std::collections::HashMap<usize, u32> = rows.into_iter().collect();
+            for row in &mut padded.asked.rows {
+                *row = moved[&(*row as usize)];
+            }
+            (padded.inputs, padded.positions) = (inputs, positions);
+            let (padded_nll, padded_gradient) =
+                flat_gradient(&network, &flat, std::slice::from_ref(&padded));
+            for (a, b) in nll.iter().zip(&padded_nll) {
+                assert!((a - b).abs() < 1e-5, "{a} against {b}");
+            }
+            let largest = gradient.iter().fold(0.0_f32, |m, g| m.max(g.abs()));
+            for (a, b) in gradient.iter().zip(&padded_gradient) {
+                assert!((a - b).abs() < 1e-5 * largest, "{a} against {b}");
+            }
         }
     }
 }
 
 #[test]
 fn the_decoder_says_what_the_network_says() {
-    for tie in [true, false] {
-        let layout = ParameterLayout::new(&shape(tie), VOCABULARY);
-        let flat = layout.initialize(7);
+    for shape in shapes() {
+        let layout = ParameterLayout::new(&shape, VOCABULARY);
+        let flat = weights(&layout, 7);
         let network = Network::new(layout);
         let mut decoder = Decoder::new(network.clone(), flat.clone());
         let weights = network.weights(&flat).unwrap();
@@ -363,55 +407,59 @@ fn the_decoder_says_what_the_network_says() {
 
 #[test]
 fn the_decoder_keeps_a_shared_prefix() {
-    let layout = ParameterLayout::new(&shape(true), VOCABULARY);
-    let flat = layout.initialize(8);
-    let mut decoder = Decoder::new(Network::new(layout), flat);
-    let (first, computed) = decoder.prompt(&[1, 2, 3, 4]).unwrap();
-    assert_eq!(computed, 4);
-    decoder.prompt(&[1, 2, 9]).unwrap();
-    let (again, computed) = decoder.prompt(&[1, 2, 3, 4]).unwrap();
-    assert_eq!(computed, 2);
-    for (a, b) in first.iter().zip(&again) {
-        assert!((a - b).abs() < 1e-5);
+    for shape in shapes() {
+        let layout = ParameterLayout::new(&shape, VOCABULARY);
+        let flat = weights(&layout, 8);
+        let mut decoder = Decoder::new(Network::new(layout), flat);
+        let (first, computed) = decoder.prompt(&[1, 2, 3, 4]).unwrap();
+        assert_eq!(computed, 4);
+        decoder.prompt(&[1, 2, 9]).unwrap();
+        let (again, computed) = decoder.prompt(&[1, 2, 3, 4]).unwrap();
+        assert_eq!(computed, 2);
+        for (a, b) in first.iter().zip(&again) {
+            assert!((a - b).abs() < 1e-5);
+        }
+        assert!(decoder.prompt(&[]).is_err());
+        assert!(decoder.prompt(&[99]).is_err());
     }
-    assert!(decoder.prompt(&[]).is_err());
-    assert!(decoder.prompt(&[99]).is_err());
 }
 
 #[test]
 fn a_shared_head_changes_neither_loss_nor_gradient() {
-    let layout = ParameterLayout::new(&shape(true), VOCABULARY);
-    let flat = layout.initialize(5);
-    let step: Vec<Sample> = samples()
-        .into_iter()
-        .map(|mut sample| {
-            let head = (0..40_u32).map(|t| t * 3 % VOCABULARY as u32);
-            sample.tokens.splice(..0, head);
-            sample.tokens.truncate(shape(true).max_positions);
-            sample.frame_len += 40;
-            sample.frame_len = sample.frame_len.min(sample.tokens.len() - 2);
-            sample.head_len = 40;
-            sample
-        })
-        .collect();
-    let network = Network::new(layout);
-    let gradient = |batches: &[PackedBatch]| flat_gradient(&network, &flat, batches);
-    let utterances = LossWeights::UTTERANCE;
-    let shared = PackedBatch::new(&step, &utterances);
-    let alone: Vec<_> = step
-        .iter()
-        .map(|s| PackedBatch::new([s], &utterances))
-        .collect();
-    assert_eq!(
-        shared.len() + 40 * (step.len() - 1),
-        alone.iter().map(PackedBatch::len).sum::<usize>()
-    );
-    let ((nll, together), (nll_alone, apart)) = (gradient(&[shared]), gradient(&alone));
-    for (a, b) in nll.iter().zip(&nll_alone) {
-        assert!((a - b).abs() < 1e-4, "{a} against {b}");
-    }
-    let largest = apart.iter().fold(0.0_f32, |m, g| m.max(g.abs()));
-    for (a, b) in together.iter().zip(&apart) {
-        assert!((a - b).abs() < 1e-4 * largest, "{a} against {b}");
+    for shape in shapes() {
+        let layout = ParameterLayout::new(&shape, VOCABULARY);
+        let flat = weights(&layout, 5);
+        let step: Vec<Sample> = samples()
+            .into_iter()
+            .map(|mut sample| {
+                let head = (0..40_u32).map(|t| t * 3 % VOCABULARY as u32);
+                sample.tokens.splice(..0, head);
+                sample.tokens.truncate(shape.max_positions);
+                sample.frame_len += 40;
+                sample.frame_len = sample.frame_len.min(sample.tokens.len() - 2);
+                sample.head_len = 40;
+                sample
+            })
+            .collect();
+        let network = Network::new(layout);
+        let gradient = |batches: &[PackedBatch]| flat_gradient(&network, &flat, batches);
+        let utterances = LossWeights::UTTERANCE;
+        let shared = PackedBatch::new(&step, &utterances);
+        let alone: Vec<_> = step
+            .iter()
+            .map(|s| PackedBatch::new([s], &utterances))
+            .collect();
+        assert_eq!(
+            shared.len() + 40 * (step.len() - 1),
+            alone.iter().map(PackedBatch::len).sum::<usize>()
+        );
+        let ((nll, together), (nll_alone, apart)) = (gradient(&[shared]), gradient(&alone));
+        for (a, b) in nll.iter().zip(&nll_alone) {
+            assert!((a - b).abs() < 1e-4, "{a} against {b}");
+        }
+        let largest = apart.iter().fold(0.0_f32, |m, g| m.max(g.abs()));
+        for (a, b) in together.iter().zip(&apart) {
+            assert!((a - b).abs() < 1e-4 * largest, "{a} against {b}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::architecture::Architecture;
 use crate::error::{Result, TrainError};
 use crate::kernels::attention::Heads;
 
@@ -9,12 +10,18 @@ use crate::kernels::attention::Heads;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelShape {
+    /// `llama`, `qwen2` or `qwen3`. Default `llama`, which is not written out: the settings of a run say what they always said.
+    #[serde(skip_serializing_if = "Architecture::is_llama")]
+    pub architecture: Architecture,
     /// Width of the residual stream. Default 192.
     pub hidden: usize,
     /// Decoder blocks. Default 5.
     pub layers: usize,
-    /// Query heads; `hidden / heads` is the head size and must be even. Default 6.
+    /// Query heads. Default 6.
     pub heads: usize,
+    /// Elements of a head, an even number. Default `hidden / heads`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_dim: Option<usize>,
     /// Key and value heads; divides `heads`. Default 6.
     pub kv_heads: usize,
     /// Width inside the feed-forward part. Default 512.
@@ -34,9 +41,11 @@ pub struct ModelShape {
 impl Default for ModelShape {
     fn default() -> Self {
         Self {
+            architecture: Architecture::Llama,
             hidden: 192,
             layers: 5,
             heads: 6,
+            head_dim: None,
             kv_heads: 6,
             ffn: 512,
             rope_theta: 10_000.0,
@@ -61,13 +70,30 @@ impl ModelShape {
                 "hidden, layers, heads and ffn must be positive".into(),
             );
         }
-        if !self.hidden.is_multiple_of(self.heads) || !(self.hidden / self.heads).is_multiple_of(2)
-        {
+        match self.head_dim {
+            None if !self.hidden.is_multiple_of(self.heads)
+                || !(self.hidden / self.heads).is_multiple_of(2) =>
+            {
+                return refuse(
+                    "model.heads",
+                    format!(
+                        "hidden / heads must be an even whole number, got {} / {}",
+                        self.hidden, self.heads
+                    ),
+                );
+            }
+            Some(dim) if dim == 0 || !dim.is_multiple_of(2) => {
+                return refuse("model.head_dim", format!("must be even, got {dim}"));
+            }
+            _ => {}
+        }
+        let width = self.attention().out_row();
+        if self.architecture == Architecture::Qwen2 && width != self.hidden {
             return refuse(
-                "model.heads",
+                "model.head_dim",
                 format!(
-                    "hidden / heads must be an even whole number, got {} / {}",
-                    self.hidden, self.heads
+                    "the heads of a qwen2 must be as wide together as hidden = {}, or llama.cpp does not read it; they are {width}",
+                    self.hidden
                 ),
             );
         }
@@ -92,18 +118,27 @@ impl ModelShape {
         Heads {
             query: self.heads,
             key_value: self.kv_heads,
-            dim: self.hidden / self.heads,
+            dim: match self.head_dim {
+                Some(dim) => dim,
+                None => self.hidden / self.heads,
+            },
         }
+    }
+
+    /// [`Self::head_dim`] for heads of `dim` elements: nothing where that goes without saying, so that equal networks have equal shapes.
+    #[must_use]
+    pub fn own_head_dim(hidden: usize, heads: usize, dim: usize) -> Option<usize> {
+        (heads.checked_mul(dim) != Some(hidden)).then_some(dim)
     }
 }
 
-/// The Hugging Face `LlamaConfig` fields of a checkpoint.
+/// The fields of Hugging Face's `config.json` in a checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HfConfig {
-    /// Always `LlamaForCausalLM`.
+    /// Its class in transformers.
     pub architectures: Vec<String>,
-    /// Always `llama`.
-    pub model_type: String,
+    /// The architecture.
+    pub model_type: Architecture,
     /// Width of the residual stream.
     pub hidden_size: usize,
     /// Width inside the feed-forward part.
@@ -141,8 +176,8 @@ impl HfConfig {
     #[must_use]
     pub fn new(shape: &ModelShape, vocab_size: usize, bos: u32, eos: u32) -> Self {
         Self {
-            architectures: vec!["LlamaForCausalLM".into()],
-            model_type: "llama".into(),
+            architectures: vec![shape.architecture.class().into()],
+            model_type: shape.architecture,
             hidden_size: shape.hidden,
             intermediate_size: shape.ffn,
             num_hidden_layers: shape.layers,
@@ -164,10 +199,13 @@ impl HfConfig {
     /// The shape of the network that this configuration describes.
     #[must_use]
     pub fn shape(&self) -> ModelShape {
+        let (hidden, heads) = (self.hidden_size, self.num_attention_heads);
         ModelShape {
-            hidden: self.hidden_size,
+            architecture: self.model_type,
+            hidden,
             layers: self.num_hidden_layers,
-            heads: self.num_attention_heads,
+            heads,
+            head_dim: ModelShape::own_head_dim(hidden, heads, self.head_dim),
             kv_heads: self.num_key_value_heads,
             ffn: self.intermediate_size,
             rope_theta: self.rope_theta,
@@ -207,12 +245,52 @@ mod tests {
                 .to_string()
                 .contains("model.heads")
         );
+        let shape = ModelShape {
+            head_dim: Some(21),
+            ..ModelShape::default()
+        };
+        let text = shape.validate().unwrap_err().to_string();
+        assert!(text.contains("model.head_dim"), "{text}");
+        let shape = ModelShape {
+            architecture: Architecture::Qwen2,
+            head_dim: Some(64),
+            ..ModelShape::default()
+        };
+        let text = shape.validate().unwrap_err().to_string();
+        assert!(text.contains("model.head_dim"), "{text}");
         ModelShape::default().validate().unwrap();
     }
 
     #[test]
     fn hugging_face_and_back() {
-        let shape = ModelShape::default();
-        assert_eq!(HfConfig::new(&shape, 1536, 0, 1).shape(), shape);
+        for architecture in Architecture::ALL {
+            for head_dim in [None, Some(64)] {
+                let shape = ModelShape {
+                    architecture,
+                    head_dim,
+                    ..ModelShape::default()
+                };
+                let config = HfConfig::new(&shape, 1536, 0, 1);
+                let text = serde_json::to_string(&config).unwrap();
+                assert!(
+                    text.contains(&format!("\"model_type\":\"{}\"", architecture.model_type()))
+                );
+                let read: HfConfig = serde_json::from_str(&text).unwrap();
+                assert_eq!(read.shape(), shape);
+            }
+        }
+    }
+
+    /// Settings and checkpoints of the time when all networks were Llamas say the same, in the same bytes.
+    #[test]
+    fn a_llama_is_written_as_it_always_was() {
+        let written = serde_json::to_string(&ModelShape::default()).unwrap();
+        let always = "{\"hidden\":192,\"layers\":5,\"heads\":6,\"kv_heads\":6,\"ffn\":512,\"rope_theta\":10000.0,\
+                      \"rms_norm_eps\":0.00001,\"max_positions\":1024,\"tie_embeddings\":true,\"init_std\":0.04}";
+        assert_eq!(written.replace("1e-5", "0.00001"), always);
+        assert_eq!(
+            serde_json::from_str::<ModelShape>(always).unwrap(),
+            ModelShape::default()
+        );
     }
 }
