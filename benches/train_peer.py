@@ -10,7 +10,7 @@ peak_bytes (of resident memory), parameters, torch, threads, model. The losses s
     VENV/bin/python benches/train_peer.py FOLDER --model plain --batch 16 --length 256 --steps 5 --warmup 2 --threads 2
 
 --model plain is a module written for speed (q, k, v and gate, up as one product each, fused attention and norm);
---model transformers is the Hugging Face LlamaForCausalLM.
+--model transformers is the Hugging Face class, of a Qwen2 or a Qwen3 too.
 """
 
 import argparse
@@ -105,13 +105,15 @@ class Plain(nn.Module):
 
 def load(folder, kind):
     if kind == "transformers":
-        from transformers import LlamaForCausalLM
+        from transformers import AutoModelForCausalLM
 
-        model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa")
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa")
         model.train()
         return model, lambda inputs: model(input_ids=inputs, use_cache=False).logits
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
         config = json.load(file)
+    if config["model_type"] != "llama":
+        raise SystemExit(f"--model plain is a llama, not a {config['model_type']}: take --model transformers")
     model = Plain(config, read_weights(os.path.join(folder, "model.safetensors")))
     return model, model
 

@@ -59,7 +59,7 @@ pub struct BenchArgs {
 enum Peer {
     /// A module written for speed.
     Plain,
-    /// The LlamaForCausalLM of transformers (pip install transformers).
+    /// The class of transformers (pip install transformers), of a Qwen the only peer.
     Transformers,
 }
 

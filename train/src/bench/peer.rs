@@ -18,7 +18,7 @@ const SCRIPT: &str = include_str!("../../../benches/train_peer.py");
 pub enum PeerModel {
     /// A module written for speed.
     Plain,
-    /// The `LlamaForCausalLM` of transformers.
+    /// The class of transformers; of a Qwen the only peer.
     Transformers,
 }
 

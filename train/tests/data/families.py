@@ -2,7 +2,7 @@
 """Makes families.json: what transformers computes for small networks of every architecture that stride-train trains on.
 
     pip install torch transformers numpy
-    train/tests/data/families.py > train/tests/data/families.json
+    VENV/bin/python train/tests/data/families.py > train/tests/data/families.json
 
 A case holds `config.json` as transformers writes it, names and shapes of the weights, a text's tokens, the logits behind every token, and of the
 mean loss of the text the gradient of every weight (its length, and three of its elements). The weights are a function of their place (`weights`
