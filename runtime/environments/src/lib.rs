@@ -9,6 +9,7 @@
 //! | [`pddl`] | reading PDDL domains and problems |
 //! | [`logic`] | facts, what can be done, what an action changes, whether the goal holds |
 //! | [`grammar`] | reading and writing the texts of a game |
+//! | [`world`] | all of these behind one trait, by names such as `household:7` |
 //!
 //! Nothing of the engine knows ALFWorld's domain: predicates, actions and texts all come from the game file.
 //!
@@ -34,3 +35,4 @@ pub mod logic;
 pub mod pddl;
 pub mod scienceworld;
 mod transcripts;
+pub mod world;

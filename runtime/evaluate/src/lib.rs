@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`world`] | the worlds that are evaluated on, and how they are named |
+//! | [`world`] | the worlds that are evaluated on, and how they are named (of `stride-environments`) |
 //! | [`play`] | `stride-eval play`: one episode as a readable trace |
 //! | [`run`] | `stride-eval run`: many episodes, one table |
 //! | [`replay`] | `stride-eval replay`: recorded games of the official engine, played again |
@@ -49,4 +49,5 @@ pub mod temperature;
 mod testing;
 pub mod trace;
 pub mod trail;
-pub mod world;
+
+pub use stride_environments::world;

@@ -2,11 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use stride_agent::environment::{Environment, EnvironmentError, Opening, Outcome};
-use stride_environments::scienceworld::{
+use crate::scienceworld::{
     self, EpisodeId, HARMLESS_ACTION, ScienceWorldEnvironment, Session, Settings, SimulatorError,
     Split,
 };
+use stride_agent::environment::{Environment, EnvironmentError, Opening, Outcome};
 
 use super::spec::{Episodes, Extent};
 use super::{Game, GameLabel, Games};

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::alfworld::{AlfworldEnvironment, Collection, CollectionError, GameId};
 use stride_agent::environment::EnvironmentError;
-use stride_environments::alfworld::{AlfworldEnvironment, Collection, CollectionError, GameId};
 
 use super::{Game, GameLabel, Games, Part, WorldError};
 

@@ -20,11 +20,14 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use stride_environments::alfworld::{Split, UnknownName};
-use stride_environments::scienceworld::{self, EpisodeId, Task, UnknownEpisode};
+use serde::{Deserialize, Serialize};
+
+use crate::alfworld::{Split, UnknownName};
+use crate::scienceworld::{self, EpisodeId, Task, UnknownEpisode};
 
 /// A parsed world name. Nothing was opened yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum WorldSpec {
     /// ALFWorld's games.
     Alfworld {
@@ -224,6 +227,20 @@ fn scienceworld(extent: Extent, rest: Option<&str>) -> Result<WorldSpec, SpecErr
 /// What can only be meant as a split; so `C:\data` and `/a:b/c` stay paths.
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
+}
+
+impl TryFrom<String> for WorldSpec {
+    type Error = SpecError;
+
+    fn try_from(text: String) -> Result<Self, SpecError> {
+        text.parse()
+    }
+}
+
+impl From<WorldSpec> for String {
+    fn from(spec: WorldSpec) -> Self {
+        spec.to_string()
+    }
 }
 
 impl fmt::Display for WorldSpec {

@@ -1,4 +1,4 @@
-//! The worlds that are evaluated on, behind one trait.
+//! All worlds behind one trait, and how they are named.
 //!
 //! A [`WorldSpec`] is what a user writes; [`open`] makes [`Games`] of it.
 
@@ -7,15 +7,15 @@ mod household;
 mod scienceworld;
 mod spec;
 
+use crate::alfworld::CollectionError;
+use crate::scienceworld::SimulatorError;
 use serde::Serialize;
 use stride_agent::environment::{Environment, EnvironmentError};
-use stride_environments::alfworld::CollectionError;
-use stride_environments::scienceworld::SimulatorError;
 
 pub use alfworld::{AlfworldGames, open_collection};
 pub use household::HouseholdGames;
 pub use scienceworld::ScienceWorldGames;
-pub use spec::{Episodes, Extent, Part, SpecError, WorldSpec};
+pub use spec::{Episodes, Extent, MOST_SEEDS, Part, SpecError, WorldSpec};
 
 /// What a game is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,7 +47,7 @@ pub trait Game: Environment {
 }
 
 /// Some games in a stable order, shared by all players. Nothing is written to disk.
-pub trait Games: Sync {
+pub trait Games: Send + Sync {
     /// How many games there are.
     fn len(&self) -> usize;
 

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use crate::household::{Household, HouseholdEnvironment};
 use stride_agent::environment::EnvironmentError;
-use stride_environments::household::{Household, HouseholdEnvironment};
 
 use super::{Game, GameLabel, Games};
 
