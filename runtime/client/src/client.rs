@@ -1,5 +1,6 @@
 //! A blocking client.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -12,11 +13,18 @@ use ureq::{Body, RequestBuilder};
 
 use crate::address::Address;
 use crate::api::{Agent, AgentList, CreateAgent, ErrorBody, Readiness, StepAnswer, StepRequest};
+use crate::episodes::{EnvironmentList, Episode, RunEpisode};
 use crate::error::ClientError;
 use crate::unix::UnixConnector;
 
 /// Bytes of an answer at most; what is longer is no answer of the daemon.
 const ANSWER: u64 = 16 << 20;
+
+/// Time for an answer.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Time for an episode: as many steps as a profile may allow, on a slow device.
+const EPISODE_PATIENCE: Duration = Duration::from_secs(3600);
 
 /// How long a client tries again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +47,7 @@ impl Default for Retries {
     }
 }
 
-/// A blocking client with one connection pool. Steps, and agents whose id the client chose, are repeated after broken
+/// A blocking client with one connection pool. Steps, and agents and episodes whose id the client chose, are repeated after broken
 /// connections and busy answers, which is safe because the daemon knows them by their ids; nothing else is.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -154,6 +162,48 @@ impl Client {
         self.repeated(|| self.post(&path, step))
     }
 
+    /// The environments of the deployment.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn environments(&self) -> Result<EnvironmentList, ClientError> {
+        self.repeated(|| self.fetch("/v1/environments"))
+    }
+
+    /// Has the daemon play a whole episode, and waits for its end. With an id the request is repeated like a step, and whatever
+    /// happens on the way no step is made twice; without one it is sent once. Events are not asked for, whatever [`RunEpisode::stream`] says.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn run_episode(&self, episode: &RunEpisode) -> Result<Episode, ClientError> {
+        let whole = RunEpisode {
+            stream: false,
+            ..episode.clone()
+        };
+        let once = || {
+            let request = self.agent.post(self.uri("/v1/episodes"));
+            let request = request
+                .config()
+                .timeout_global(Some(EPISODE_PATIENCE))
+                .build();
+            let response = self.checked(self.authorized(request).send_json(&whole))?;
+            self.read(response)
+        };
+        if whole.id.is_none() {
+            return once();
+        }
+        let since = Cell::new(Instant::now());
+        self.repeated_since(&since, || {
+            let start = Instant::now();
+            let answer = once();
+            // It was being played until then: the time in which it is tried again begins now.
+            if start.elapsed() > self.retries.longest {
+                since.set(Instant::now());
+            }
+            answer
+        })
+    }
+
     /// Whether steps are being made. A daemon that is not ready is an answer, not an error.
     ///
     /// # Errors
@@ -204,9 +254,16 @@ impl Client {
 
     fn repeated<T>(
         &self,
+        attempt: impl FnMut() -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        self.repeated_since(&Cell::new(Instant::now()), attempt)
+    }
+
+    fn repeated_since<T>(
+        &self,
+        start: &Cell<Instant>,
         mut attempt: impl FnMut() -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
-        let start = Instant::now();
         let mut pause = self.retries.first;
         loop {
             let error = match attempt() {
@@ -218,7 +275,7 @@ impl Client {
                 _ => None,
             };
             let wait = asked.unwrap_or(pause).min(self.retries.longest);
-            if start.elapsed() + wait > self.retries.within {
+            if start.get().elapsed() + wait > self.retries.within {
                 return Err(error);
             }
             std::thread::sleep(wait);
@@ -288,5 +345,5 @@ impl Client {
 fn settings() -> ConfigBuilder<AgentScope> {
     Config::builder()
         .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(120)))
+        .timeout_global(Some(PATIENCE))
 }

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`api`] | the JSON bodies of version 1, shared with the daemon |
+//! | [`episodes`] | the JSON bodies of episodes that the daemon plays itself |
 //! | [`observe`] | the JSON bodies of what people look at: steps made lately, the daemon and its device |
 //! | [`client`] | [`Client`]: one connection pool, retries that never apply a step twice |
 //! | [`address`] | [`Address`]: `unix:PATH`, `http://HOST:PORT` or `tcp:HOST:PORT`, `https://HOST:PORT` with the feature `tls` |
@@ -32,6 +33,7 @@
 pub mod address;
 pub mod api;
 pub mod client;
+pub mod episodes;
 pub mod error;
 pub mod observe;
 mod unix;
