@@ -4,6 +4,7 @@
 packages='schemathesis==4.*'
 settings='[limits]
 texts = 8
+episodes = 8
 [worker]
 step_seconds = 60'
 . "$(dirname "$0")/daemon.sh"

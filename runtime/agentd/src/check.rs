@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::daemon::{engine_options, profile_of};
 use crate::engine::model::Registry;
 use crate::engine::trial;
+use crate::episodes::Environments;
 use crate::http::listen::{ListenError, Listener};
 use crate::http::tls::Tls;
 use crate::tokens::Tokens;
@@ -67,6 +68,14 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     if let Some(files) = &config.tls {
         let read = Tls::read(files).map_err(|error| error.to_string());
         find("tls", read.map(|_| files.certificate.display().to_string()));
+    }
+    let environments = Environments::new(&config.environments);
+    for (environment, (name, spec)) in environments.describe().iter().zip(&config.environments) {
+        let result = match environment.games {
+            Some(games) => Ok(format!("{name}: {games} games of {spec}")),
+            None => Err(format!("{name}: {spec} cannot be opened")),
+        };
+        find("world", result);
     }
     for place in &config.listen {
         let bound = Listener::bind(place, 0o600, config.may_be_exposed(place)).await;

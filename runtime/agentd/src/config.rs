@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::agents::guard::GuardRules;
 use crate::engine::signature::ModelKey;
+use crate::episodes::environments::{self, Named};
 use crate::files;
 use crate::http::listen::Place;
 use crate::http::tls::TlsFiles;
 
 mod journals;
+mod worlds;
 
 /// Bytes of a settings file at most.
 const SETTINGS: u64 = 1 << 20;
@@ -109,6 +111,8 @@ struct File {
     log: Log,
     guard: GuardRules,
     audit: Audit,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environments: Option<Named>,
 }
 
 /// Bounds on what clients may ask for.
@@ -133,6 +137,8 @@ pub struct Limits {
     pub texts: u32,
     /// Seconds that one text may take, waiting included; default 300.
     pub text_seconds: u64,
+    /// Episodes that the daemon plays itself at once; default 4, 0 refuses all. More are answered with 429.
+    pub episodes: u32,
     /// Seconds that one step may take, waiting and restarts of the worker included; default 60.
     pub step_seconds: u64,
     /// Seconds that open connections get to finish at shutdown; default 10.
@@ -152,6 +158,7 @@ impl Default for Limits {
             rate: 0,
             texts: 1,
             text_seconds: 300,
+            episodes: 4,
             step_seconds: 60,
             grace_seconds: 10,
             socket_mode: "660".into(),
@@ -230,6 +237,8 @@ pub struct Config {
     pub guard: GuardRules,
     /// The audit log of those that were not.
     pub audit: Audit,
+    /// The environments in which episodes are played, and the worlds behind them.
+    pub environments: Named,
 }
 
 /// Why settings cannot be used.
@@ -324,6 +333,7 @@ impl Config {
             log: file.log,
             guard: file.guard,
             audit: file.audit,
+            environments: file.environments.unwrap_or_else(environments::bundled),
         };
         if config.listen.is_empty() {
             return Err(missing("listen", "STRIDE_AGENTD_LISTEN"));
@@ -380,6 +390,7 @@ impl Config {
             ("limits.connections", limits.connections, 1 << 16),
             ("limits.steps", limits.steps, 1 << 16),
             ("limits.texts", limits.texts as usize, 64),
+            ("limits.episodes", limits.episodes as usize, 64),
             ("worker.slots", worker.slots as usize, 256),
         ];
         for (key, value, most) in most {
@@ -400,6 +411,7 @@ impl Config {
                 "write it as in chmod, such as \"660\"",
             ));
         }
+        self.check_environments()?;
         self.check_journals()
     }
 }
@@ -458,9 +470,25 @@ mod tests {
         assert_eq!(config.models, Path::new("m"));
         assert_eq!(config.worker.step_seconds, 3);
         assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.environments, environments::bundled());
         // What is printed can be read again.
         let again = with_file(&config.to_toml().unwrap(), Flags::default()).unwrap();
         assert_eq!(again, config);
+    }
+
+    #[test]
+    fn environments_are_those_of_the_file_if_it_names_any() {
+        let named = |text: &str| {
+            let config = with_file(&format!("{FILE}{text}"), Flags::default()).unwrap();
+            let again = with_file(&config.to_toml().unwrap(), Flags::default()).unwrap();
+            assert_eq!(again, config);
+            config.environments
+        };
+        assert!(named("[environments]").is_empty());
+        let two =
+            named("[environments]\nrooms = 'household:0..9'\nseen = 'alfworld:/d:valid_seen'");
+        let specs: Vec<_> = two.values().map(ToString::to_string).collect();
+        assert_eq!(specs, ["household:0..9", "alfworld:/d:valid_seen"]);
     }
 
     #[test]
@@ -474,6 +502,11 @@ mod tests {
         let exposed = "models = 'm'\nstate = 's'\nlisten = ['tcp:nowhere']";
         assert!(refused(exposed).contains("nowhere"));
         assert!(refused(&format!("{FILE}model_key = 'RWQ'")).contains("minisign"));
+        let named = |line: &str| refused(&format!("{FILE}[environments]\n{line}"));
+        assert!(named("kitchen = 'kitchen:3'").contains("names no world"));
+        assert!(named("'a/b' = 'household:0..9'").contains("a/b"));
+        let held = format!("constrain = true\n{FILE}[environments]\nlab = 'scienceworld:dev'");
+        assert!(refused(&held).contains("lab: scienceworld:dev"));
         let secure = "models = 'm'\nstate = 's'\nlisten = ['tls:127.0.0.1:1']\n";
         assert!(refused(secure).contains("tls.certificate"));
         assert!(refused(&format!("{secure}[tls]\nkey = 'k'")).contains("certificate"));

@@ -14,6 +14,7 @@ use crate::chores::{self, Reloads};
 use crate::config::{Config, ConfigError};
 use crate::engine::model::Registry;
 use crate::engine::{Engine, EngineOptions, ModelError};
+use crate::episodes::{Environments, Episodes, EpisodesOptions};
 use crate::http::app::{About, App, Bounds};
 use crate::http::given::Given;
 use crate::http::guard::{Entry, Guard, SharedTokens};
@@ -112,8 +113,19 @@ pub async fn run(
         Arc::clone(&metrics),
     )?);
     let recovery = agents.recover(opened.unanswered);
+    let episodes = Episodes::new(
+        Arc::clone(&agents),
+        Environments::new(&config.environments),
+        EpisodesOptions {
+            at_once: config.limits.episodes,
+            max_steps: profile.limits.actions_per_episode,
+            patience: config.limits.patience(),
+        },
+        Arc::clone(&metrics),
+    );
     let app = App {
         agents: Arc::clone(&agents),
+        episodes: Arc::new(episodes),
         engine: engine.clone(),
         models: Models::new(registry, engine, store),
         metrics: Arc::clone(&metrics),
@@ -222,6 +234,7 @@ impl Served<'_> {
         notify::stopping();
         // Fails only when every listener is gone already.
         let _ = closing.send(true);
+        self.app.episodes.close();
         self.app.agents.close().await;
         for server in servers {
             if let Err(error) = server.await {

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`http`] | the API: HTTP/1.1 on Unix sockets and TCP |
 //! | [`agents`] | one step at a time for each agent; repeated requests; the rules of a full daemon |
+//! | [`episodes`] | whole episodes in environments that the daemon opens itself |
 //! | [`store`] | records of fixed size, group commit |
 //! | [`engine`] | the supervisor of the worker process, the models folder |
 //! | [`worker`] | the worker process: loads one policy and makes steps |
@@ -31,6 +32,7 @@ pub mod chores;
 pub mod config;
 pub mod daemon;
 pub mod engine;
+pub mod episodes;
 pub mod exposition;
 pub mod files;
 pub mod http;

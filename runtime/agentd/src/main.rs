@@ -43,7 +43,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Look whether a daemon with these settings would work: profile, model, memory, state folder, journals, tokens, certificate, sockets
+    /// Look whether a daemon with these settings would work: profile, model, memory, state folder, journals, tokens, certificate, environments, sockets
     Check {
         #[command(flatten)]
         flags: Box<Flags>,

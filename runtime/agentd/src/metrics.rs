@@ -131,6 +131,9 @@ pub struct Metrics {
     requests: Family<Answer, Counter>,
     refused: Family<Labels, Counter>,
     actions_refused: Family<Labels, Counter>,
+    /// Episodes that the daemon plays now.
+    pub episodes_running: Gauge,
+    episodes: Family<Labels, Counter>,
     /// The transition log.
     pub transitions: JournalCounts,
     /// The audit log.
@@ -174,6 +177,8 @@ impl Metrics {
             requests: Family::default(),
             refused: Family::default(),
             actions_refused: Family::default(),
+            episodes_running: Gauge::default(),
+            episodes: Family::default(),
             transitions: JournalCounts::default(),
             audit: JournalCounts::default(),
         };
@@ -292,6 +297,16 @@ impl Metrics {
             "Actions that were not given out, by rule",
             self.actions_refused.clone(),
         );
+        r.register(
+            "episodes_running",
+            "Episodes that the daemon plays now",
+            self.episodes_running.clone(),
+        );
+        r.register(
+            "episodes",
+            "Episodes that the daemon played, by their ends",
+            self.episodes.clone(),
+        );
         self.transitions.register(r, "transition_log");
         self.audit.register(r, "audit_log");
     }
@@ -332,6 +347,11 @@ impl Metrics {
     /// An action was not given out.
     pub fn action_refused(&self, rule: &'static str) {
         Self::count(&self.actions_refused, rule);
+    }
+
+    /// An episode is not played any longer.
+    pub fn episode_ended(&self, end: &'static str) {
+        Self::count(&self.episodes, end);
     }
 
     /// A request was answered.

@@ -30,6 +30,9 @@ pub enum ServiceError {
         /// The request id.
         request_id: String,
     },
+    /// The daemon plays with the agent itself.
+    #[error("agent {0} plays an episode of the daemon's; no step can be asked of it")]
+    InEpisode(AgentId),
     /// A field of the request cannot be used.
     #[error("{field}: {problem}")]
     Invalid {

@@ -7,6 +7,7 @@
 //! | [`recent`] | the steps that were made lately |
 //! | [`service`] | [`Agents`]: what the API does with them |
 //! | [`stepping`] | a step, from the request to the answer |
+//! | [`playing`] | what an episode that the daemon plays needs of its agent |
 //! | [`recovery`] | after a start: steps that were asked for and have no answer |
 //! | [`guard`] | which actions may be given out in this deployment |
 //! | [`actions`] | among which actions a step chooses, and which of them are given out |
@@ -14,6 +15,7 @@
 pub mod actions;
 pub mod error;
 pub mod guard;
+pub mod playing;
 pub mod recent;
 pub mod recovery;
 pub mod service;

@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::journal::Journal;
 use crate::journal::transitions::Note;
 use crate::metrics::Metrics;
-use crate::store::{AgentId, AgentRecord, Store, StoreError};
+use crate::store::{AgentId, AgentRecord, EpisodeHead, Store, StoreError};
 use crate::worker::step;
 
 /// Agents of one page at most.
@@ -110,13 +110,26 @@ impl Agents {
         self: &Arc<Self>,
         request: CreateAgent,
     ) -> Result<(Agent, bool), ServiceError> {
+        self.create_for(request, None).await
+    }
+
+    /// As [`Agents::create`], for an agent with which the daemon plays this episode itself.
+    pub(super) async fn create_for(
+        self: &Arc<Self>,
+        request: CreateAgent,
+        episode: Option<EpisodeHead>,
+    ) -> Result<(Agent, bool), ServiceError> {
         let agents = Arc::clone(self);
         // A task of its own: a client that hangs up must not leave an agent half made.
-        let made = tokio::spawn(async move { agents.create_now(request).await });
+        let made = tokio::spawn(async move { agents.create_now(request, episode).await });
         made.await.unwrap_or(Err(ServiceError::Closed))
     }
 
-    async fn create_now(&self, request: CreateAgent) -> Result<(Agent, bool), ServiceError> {
+    async fn create_now(
+        &self,
+        request: CreateAgent,
+        episode: Option<EpisodeHead>,
+    ) -> Result<(Agent, bool), ServiceError> {
         let id = match &request.id {
             Some(id) => id.parse().map_err(|error| invalid("id", error))?,
             None => AgentId::random(),
@@ -148,6 +161,7 @@ impl Agents {
                 let there = self.read(id)?;
                 let (state, wanted) = (there.state(), begun.state());
                 let same = (&state.task, &state.scene) == (&wanted.task, &wanted.scene);
+                let same = same && self.store.episode(&id)? == episode;
                 if same && self.store.vocabulary(&id)?.as_deref() == vocabulary {
                     // Somebody counts on it from now on.
                     slot.used(now, there.ended());
@@ -168,7 +182,8 @@ impl Agents {
                     return Err(error);
                 }
                 let record = AgentRecord::new(begun.state().clone(), now);
-                if let Err(error) = self.store.create(id, &record, vocabulary).await {
+                let created = self.store.create(id, &record, vocabulary, episode.as_ref());
+                if let Err(error) = created.await {
                     self.slots.remove(&id, &slot);
                     return Err(error.into());
                 }

@@ -34,6 +34,17 @@ pub(super) struct Asked {
     pub(super) intent: Intent,
     /// The actions among which one is chosen.
     among: Option<Vec<String>>,
+    /// Actions of the episode at most, when that is the agent's own affair.
+    max_actions: Option<u32>,
+}
+
+/// Who asks for a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A client.
+    Client,
+    /// The daemon, for an episode that it plays itself.
+    Episode,
 }
 
 impl Agents {
@@ -43,6 +54,15 @@ impl Agents {
     /// [`ServiceError`]; the agent is then as before, unless the store says otherwise.
     pub async fn step(
         self: &Arc<Self>,
+        id: AgentId,
+        request: StepRequest,
+    ) -> Result<Answered, ServiceError> {
+        self.step_for(Asker::Client, id, request).await
+    }
+
+    pub(super) async fn step_for(
+        self: &Arc<Self>,
+        asker: Asker,
         id: AgentId,
         request: StepRequest,
     ) -> Result<Answered, ServiceError> {
@@ -61,7 +81,7 @@ impl Agents {
             };
             let _turn = turn.ok_or(ServiceError::NotFound(id))?;
             let left = agents.options.patience.saturating_sub(start.elapsed());
-            let answered = agents.step_now(id, &slot, request, left).await?;
+            let answered = agents.step_now(asker, id, &slot, request, left).await?;
             let took = start.elapsed();
             agents.metrics.step_seconds.observe(took.as_secs_f64());
             if !answered.replayed {
@@ -75,12 +95,16 @@ impl Agents {
     /// The agent's turn is ours.
     async fn step_now(
         &self,
+        asker: Asker,
         id: AgentId,
         slot: &Slot,
         request: StepRequest,
         patience: Duration,
     ) -> Result<Answered, ServiceError> {
         let record = self.read(id)?;
+        if asker == Asker::Client && self.store.episode(&id)?.is_some() {
+            return Err(ServiceError::InEpisode(id));
+        }
         match record.seen(&request.request_id) {
             Seen::Last(answer) => {
                 self.store.settled(&id).await?;
@@ -155,11 +179,16 @@ impl Agents {
         // What was not given out was not done.
         intent.invalid |= record.refused();
         let vocabulary = self.store.vocabulary(&intent.agent)?;
+        let max_actions = self
+            .store
+            .episode(&intent.agent)?
+            .map(|head| head.max_steps);
         let listed = intent.admissible.clone();
         Ok(Asked {
             among: self.watchers.actions.among(listed, vocabulary)?,
             record,
             intent,
+            max_actions,
         })
     }
 
@@ -207,6 +236,7 @@ impl Agents {
             mut record,
             intent,
             among,
+            ..
         } = asked;
         let (id, before) = (intent.agent, record.state().clone());
         let actions = &self.watchers.actions;
@@ -305,6 +335,7 @@ impl Asked {
             observation: self.intent.observation.clone(),
             invalid: self.intent.invalid,
             actions: self.among.clone(),
+            max_actions: self.max_actions,
         })
     }
 }

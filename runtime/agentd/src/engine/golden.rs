@@ -85,6 +85,7 @@ impl Golden {
             observation: step.observation.clone(),
             invalid: false,
             actions: None,
+            max_actions: None,
         }
     }
 }

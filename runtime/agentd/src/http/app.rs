@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::agents::Agents;
 use crate::engine::Engine;
+use crate::episodes::Episodes;
 use crate::metrics::Metrics;
 use crate::models::Models;
 
@@ -16,6 +17,8 @@ use crate::models::Models;
 pub struct App {
     /// The agents.
     pub agents: Arc<Agents>,
+    /// The episodes that the daemon plays itself.
+    pub episodes: Arc<Episodes>,
     /// The engine, for its state.
     pub engine: Engine,
     /// The models folder.

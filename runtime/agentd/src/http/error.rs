@@ -11,6 +11,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::agents::ServiceError;
 use crate::engine::{ModelError, StepFailure};
+use crate::episodes::EpisodeError;
 use crate::store::StoreError;
 
 /// A refusal.
@@ -38,7 +39,7 @@ const REFUSALS: [(StatusCode, &str); 13] = [
     ),
     (
         StatusCode::NOT_FOUND,
-        "There is no such agent, model or path",
+        "There is no such agent, environment, game, model or path",
     ),
     (
         StatusCode::METHOD_NOT_ALLOWED,
@@ -68,7 +69,7 @@ const REFUSALS: [(StatusCode, &str); 13] = [
     ),
     (
         StatusCode::SERVICE_UNAVAILABLE,
-        "Not now: no policy, no storage, no room; see Retry-After",
+        "Not now: no policy, no storage, no room, no environment; see Retry-After",
     ),
 ];
 
@@ -146,12 +147,19 @@ impl IntoResponse for ApiError {
 
 impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&ServiceError> for ApiError {
+    fn from(error: &ServiceError) -> Self {
         use ServiceError as E;
         let message = error.to_string();
         match error {
             E::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "no_agent", message),
             E::Exists(_) => Self::new(StatusCode::CONFLICT, "agent_exists", message),
             E::Ended(_) => Self::new(StatusCode::CONFLICT, "episode_over", message),
+            E::InEpisode(_) => Self::new(StatusCode::CONFLICT, "in_episode", message),
             E::Superseded { .. } => Self::new(StatusCode::CONFLICT, "request_superseded", message),
             E::Invalid { .. } => Self::new(StatusCode::BAD_REQUEST, "invalid", message),
             E::NothingAllowed => {
@@ -175,6 +183,12 @@ impl From<ServiceError> for ApiError {
 
 impl From<StepFailure> for ApiError {
     fn from(failure: StepFailure) -> Self {
+        Self::from(&failure)
+    }
+}
+
+impl From<&StepFailure> for ApiError {
+    fn from(failure: &StepFailure) -> Self {
         let message = failure.to_string();
         match failure {
             StepFailure::Policy(_) => {
@@ -200,8 +214,45 @@ impl From<StepFailure> for ApiError {
     }
 }
 
+impl From<&EpisodeError> for ApiError {
+    fn from(error: &EpisodeError) -> Self {
+        use EpisodeError as E;
+        let message = error.to_string();
+        match error {
+            E::NoEnvironment(_) => Self::new(StatusCode::NOT_FOUND, "no_environment", message),
+            E::NoGame { .. } => Self::new(StatusCode::NOT_FOUND, "no_game", message),
+            E::Invalid { .. } | E::Unlisted(_) => {
+                Self::new(StatusCode::BAD_REQUEST, "invalid", message)
+            }
+            E::Exists(_) => Self::new(StatusCode::CONFLICT, "episode_exists", message),
+            E::Diverged(_) => Self::new(StatusCode::CONFLICT, "episode_diverged", message),
+            E::World(_) => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self::new(status, "environment_failed", message).retry_after(10)
+            }
+            E::Busy(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", message).retry_after(1),
+            E::Closed => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "closing", message).retry_after(1)
+            }
+            E::Agent(error) => error.into(),
+        }
+    }
+}
+
+impl From<EpisodeError> for ApiError {
+    fn from(error: EpisodeError) -> Self {
+        Self::from(&error)
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&StoreError> for ApiError {
+    fn from(error: &StoreError) -> Self {
         tracing::error!(%error, "store");
         let message = error.to_string();
         match error {

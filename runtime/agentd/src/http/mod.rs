@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`app`] | [`App`]: what handlers share |
-//! | [`agents`], [`models`], [`health`], [`observe`] | the handlers |
+//! | [`agents`], [`episodes`], [`models`], [`health`], [`observe`] | the handlers |
 //! | [`page`] | the page at `/` |
 //! | [`stream`] | steps as server-sent events |
 //! | [`body`] | JSON in and out, bounded in size and time |
@@ -16,6 +16,7 @@
 pub mod agents;
 pub mod app;
 pub mod body;
+pub mod episodes;
 pub mod error;
 pub mod given;
 pub mod guard;

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::error::ApiError;
 use super::guard::{Guard, guarded};
-use super::{agents, health, models, observe, openai, page, stream};
+use super::{agents, episodes, health, models, observe, openai, page, stream};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -38,6 +38,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(agents::export))
         .routes(routes!(agents::step))
         .routes(routes!(stream::events))
+        .routes(routes!(episodes::environments))
+        .routes(routes!(episodes::run))
         .routes(routes!(observe::steps))
         .routes(routes!(observe::state))
         .routes(routes!(models::list))

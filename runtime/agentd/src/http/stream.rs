@@ -36,6 +36,10 @@ pub async fn events(
             .event("missed")
             .data(missed.to_string()))),
     });
-    let alive = KeepAlive::new().interval(Duration::from_secs(15));
-    Ok(Sse::new(steps).keep_alive(alive))
+    Ok(Sse::new(steps).keep_alive(keep_alive()))
+}
+
+/// Signs of life for whoever listens while nothing happens.
+pub(super) fn keep_alive() -> KeepAlive {
+    KeepAlive::new().interval(Duration::from_secs(15))
 }

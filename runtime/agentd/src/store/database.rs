@@ -14,6 +14,12 @@ pub(super) const AGENTS: TableDefinition<'_, &[u8; AGENT_ID], &[u8; RECORD]> =
 /// The actions that an agent is held to, for those that are: in the postcard wire format.
 pub(super) const VOCABULARIES: TableDefinition<'_, &[u8; AGENT_ID], &[u8]> =
     TableDefinition::new("vocabularies");
+/// What the daemon plays itself, by the agents that play it: [`super::EpisodeHead`] as JSON.
+pub(super) const EPISODES: TableDefinition<'_, &[u8; AGENT_ID], &[u8]> =
+    TableDefinition::new("episodes");
+/// The steps of these, by agent and number, as JSON.
+pub(super) const PLAYED: TableDefinition<'_, (&[u8; AGENT_ID], u32), &[u8]> =
+    TableDefinition::new("played");
 pub(super) const NOTES: TableDefinition<'_, &str, &str> = TableDefinition::new("notes");
 
 /// The note that says up to which entry of the file ahead the database holds everything.
@@ -98,6 +104,8 @@ fn open_file(path: &Path) -> Result<Database, redb::Error> {
     let write = database.begin_write()?;
     write.open_table(AGENTS)?;
     write.open_table(VOCABULARIES)?;
+    write.open_table(EPISODES)?;
+    write.open_table(PLAYED)?;
     write.open_table(NOTES)?;
     write.commit()?;
     Ok(database)

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::ahead::{self, Entry, Intent, Syncer};
 use super::database::{AGENTS, FILE, Shared, VOCABULARIES};
+use super::episodes::EpisodeHead;
 use super::error::StoreError;
 use super::id::AgentId;
 use super::pending::{Pending, short};
@@ -26,7 +27,7 @@ const WAITING: usize = 1024;
 /// The agents on disk. Cloning it makes another handle.
 #[derive(Debug, Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     pending: Arc<Pending>,
     syncer: Arc<Syncer>,
     refusing: Arc<AtomicBool>,
@@ -152,7 +153,7 @@ impl Store {
         })
     }
 
-    /// Writes a new agent, and the actions that it is held to. When this returns, a power cut does not undo it.
+    /// Writes a new agent, the actions that it is held to, and the episode that the daemon plays with it. When this returns, a power cut does not undo it.
     ///
     /// # Errors
     /// When the commit failed.
@@ -161,9 +162,14 @@ impl Store {
         id: AgentId,
         record: &AgentRecord,
         vocabulary: Option<&[String]>,
+        episode: Option<&EpisodeHead>,
     ) -> Result<(), StoreError> {
         let vocabulary = vocabulary
             .map(postcard::to_allocvec)
+            .transpose()
+            .map_err(|_| failed(id)(RecordError::TooLong))?;
+        let episode = episode
+            .map(serde_json::to_vec)
             .transpose()
             .map_err(|_| failed(id)(RecordError::TooLong))?;
         let record = Box::new(record.to_bytes().map_err(failed(id))?);
@@ -171,6 +177,7 @@ impl Store {
             id,
             record,
             vocabulary,
+            episode,
             reply,
         })
         .await
@@ -268,7 +275,7 @@ impl Store {
         self.shared.is_open() && !self.refusing.load(Ordering::Acquire)
     }
 
-    async fn append(&self, entry: Entry) -> Result<u64, StoreError> {
+    pub(super) async fn append(&self, entry: Entry) -> Result<u64, StoreError> {
         self.write(|reply| Write::Ahead { entry, reply }).await
     }
 
@@ -279,7 +286,7 @@ impl Store {
         Err(StoreError::Commit("the disk could not be synced".into()))
     }
 
-    async fn write<T>(
+    pub(super) async fn write<T>(
         &self,
         write: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Write,
     ) -> Result<T, StoreError> {
@@ -294,7 +301,7 @@ impl Store {
     }
 }
 
-fn failed(id: AgentId) -> impl Fn(RecordError) -> StoreError {
+pub(super) fn failed(id: AgentId) -> impl Fn(RecordError) -> StoreError {
     move |source| StoreError::Record { id, source }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`handle`] | [`Store`]: reading and writing |
 //! | [`record`] | [`AgentRecord`]: all that is kept of one agent, in [`record::RECORD`] bytes |
+//! | [`episodes`] | episodes that the daemon plays itself: what was asked for, the steps so far |
 //! | [`id`] | [`AgentId`]: the name of an agent |
 //! | [`ahead`] | the file that is written ahead of the database: what steps were asked for, and what came of them |
 //! | `pending` | records that stand in that file and not yet in the database |
@@ -27,6 +28,7 @@
 
 pub mod ahead;
 mod database;
+pub mod episodes;
 pub mod error;
 pub mod handle;
 pub mod id;
@@ -37,6 +39,7 @@ mod tests;
 mod writer;
 
 pub use ahead::Intent;
+pub use episodes::EpisodeHead;
 pub use error::StoreError;
 pub use handle::{Intended, Store};
 pub use id::AgentId;

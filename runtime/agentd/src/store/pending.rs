@@ -1,4 +1,4 @@
-//! Records that stand in the file ahead of the database, and not yet in the database.
+//! What stands in the file ahead of the database, and not yet in the database.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::id::AgentId;
 use super::record::RECORD;
 
-/// One of them.
+/// A record.
 #[derive(Debug)]
 struct Kept {
     /// The number of its entry.
@@ -15,33 +15,45 @@ struct Kept {
     record: Box<[u8]>,
 }
 
-/// Records that stand in the file ahead of the database, and not yet in the database. The turn of an agent keeps its readers and its
-/// writer apart.
+/// A step of an episode that the daemon plays: the agent, its number, and the step as JSON.
+type Played = (AgentId, u32, Vec<u8>);
+
+/// What stands in the file ahead of the database, and not yet in the database. The turn of an agent keeps the readers and the writer of its
+/// record apart.
 #[derive(Debug, Default)]
-pub(super) struct Pending(RwLock<HashMap<AgentId, Kept>>);
+pub(super) struct Pending {
+    records: RwLock<HashMap<AgentId, Kept>>,
+    played: RwLock<Vec<Played>>,
+}
 
 impl Pending {
     pub(super) fn put(&self, agent: AgentId, number: u64, record: Vec<u8>) {
         let record = record.into_boxed_slice();
-        self.write().insert(agent, Kept { number, record });
+        write(&self.records).insert(agent, Kept { number, record });
+    }
+
+    pub(super) fn put_played(&self, agent: AgentId, number: u32, step: Vec<u8>) {
+        write(&self.played).push((agent, number, step));
     }
 
     /// The record of an agent, as long as it must be.
     pub(super) fn get(&self, agent: &AgentId) -> Option<[u8; RECORD]> {
-        self.read().get(agent).map(|kept| whole(&kept.record))
+        read(&self.records)
+            .get(agent)
+            .map(|kept| whole(&kept.record))
     }
 
     /// The number of the entry that holds the record of an agent.
     pub(super) fn number(&self, agent: &AgentId) -> Option<u64> {
-        self.read().get(agent).map(|kept| kept.number)
+        read(&self.records).get(agent).map(|kept| kept.number)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.read().is_empty()
+        self.len() == 0
     }
 
     pub(super) fn len(&self) -> usize {
-        self.read().len()
+        read(&self.records).len() + read(&self.played).len()
     }
 
     /// Calls `each` with every record.
@@ -49,23 +61,35 @@ impl Pending {
         &self,
         mut each: impl FnMut(&AgentId, &[u8; RECORD]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let kept = self.read();
+        let kept = read(&self.records);
         kept.iter()
             .try_for_each(|(agent, kept)| each(agent, &whole(&kept.record)))
     }
 
+    /// Calls `each` with every step of an episode, in their order.
+    pub(super) fn for_each_played<E>(
+        &self,
+        mut each: impl FnMut(&AgentId, u32, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let played = read(&self.played);
+        played
+            .iter()
+            .try_for_each(|(agent, number, step)| each(agent, *number, step))
+    }
+
     /// Forgets all: they are in the database.
     pub(super) fn clear(&self) {
-        *self.write() = HashMap::new();
+        *write(&self.records) = HashMap::new();
+        *write(&self.played) = Vec::new();
     }
+}
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<AgentId, Kept>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<AgentId, Kept>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
-    }
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The record without the zeros at its end.

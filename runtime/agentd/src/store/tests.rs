@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use stride_client::api::{StepFlags, Tokens};
+use stride_client::episodes::EpisodeStep;
 use stride_firmware_config::state::AgentState;
 
 use super::handle::Opened;
@@ -59,17 +61,17 @@ fn what_was_written_is_there_after_opening_again() {
     let folder = tempfile::tempdir().unwrap();
     let Opened { store, thread, .. } = open(folder.path());
     runtime().block_on(async {
-        store.create(id("a"), &record(1), None).await.unwrap();
-        store.create(id("b"), &record(1), None).await.unwrap();
+        store.create(id("a"), &record(1), None, None).await.unwrap();
+        store.create(id("b"), &record(1), None, None).await.unwrap();
         store.answer(id("b"), &record(2), None).await.unwrap();
         let words = ["go".to_owned(), "stop".to_owned()];
         store
-            .create(id("c"), &record(1), Some(&words))
+            .create(id("c"), &record(1), Some(&words), None)
             .await
             .unwrap();
         store.answer(id("c"), &record(3), None).await.unwrap();
         store
-            .create(id("d"), &record(1), Some(&words))
+            .create(id("d"), &record(1), Some(&words), None)
             .await
             .unwrap();
         store.delete(id("d")).await.unwrap();
@@ -105,8 +107,8 @@ fn answers_outlive_a_kill_and_intents_a_power_cut() {
         ..
     } = open(folder.path());
     let intended = runtime().block_on(async {
-        store.create(id("a"), &record(1), None).await.unwrap();
-        store.create(id("b"), &record(1), None).await.unwrap();
+        store.create(id("a"), &record(1), None, None).await.unwrap();
+        store.create(id("b"), &record(1), None, None).await.unwrap();
         let refused = store.intend(intent("b", "r1")).await.unwrap();
         let long = Intent {
             observation: "x".repeat(1 << 20),
@@ -165,7 +167,7 @@ fn an_old_file_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let Opened { store, thread, .. } = open(folder.path());
     let old = runtime().block_on(async {
-        store.create(id("a"), &record(1), None).await.unwrap();
+        store.create(id("a"), &record(1), None, None).await.unwrap();
         store.answer(id("a"), &record(2), None).await.unwrap();
         let old = ahead(folder.path());
         store.delete(id("a")).await.unwrap();
@@ -189,8 +191,8 @@ fn the_file_is_cut_as_it_grows() {
     } = open(folder.path());
     let mut most = 0;
     let open_step = runtime().block_on(async {
-        store.create(id("a"), &record(1), None).await.unwrap();
-        store.create(id("b"), &record(1), None).await.unwrap();
+        store.create(id("a"), &record(1), None, None).await.unwrap();
+        store.create(id("b"), &record(1), None, None).await.unwrap();
         let open_step = store.intend(intent("b", "open")).await.unwrap();
         for n in 0..200 {
             let asked = Intent {
@@ -212,6 +214,94 @@ fn the_file_is_cut_as_it_grows() {
     drop(open_step);
 }
 
+/// The version before wrote the same, but no steps of episodes.
+#[test]
+fn the_file_of_the_version_before_is_taken_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened {
+        store,
+        thread: _thread,
+        ..
+    } = open(folder.path());
+    runtime().block_on(async {
+        store.create(id("a"), &record(1), None, None).await.unwrap();
+        store.answer(id("a"), &record(2), None).await.unwrap();
+    });
+    let copy = killed(folder.path());
+    let mut file = ahead(copy.path());
+    assert_eq!(&file[..8], b"SGAHEAD\x02");
+    file[7] = 1;
+    fs::write(copy.path().join("agents.ahead"), &file).unwrap();
+    let after = open(copy.path());
+    assert_eq!(after.store.get(&id("a")).unwrap(), Some(record(2)));
+    assert_eq!(&ahead(copy.path())[..8], b"SGAHEAD\x02");
+}
+
+fn played(step: u32) -> EpisodeStep {
+    EpisodeStep {
+        step,
+        subtask: "wait".into(),
+        progress: String::new(),
+        action: Some("look".into()),
+        observation: "A room.".into(),
+        invalid: false,
+        reward: 0.25,
+        score: 0.5,
+        done: false,
+        won: false,
+        flags: StepFlags::default(),
+        tokens: Tokens::default(),
+        micros: 7,
+        world_micros: 8,
+    }
+}
+
+#[test]
+fn an_episode_outlives_a_kill_and_goes_with_its_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened {
+        store,
+        thread: _thread,
+        ..
+    } = open(folder.path());
+    let head = EpisodeHead {
+        environment: "household:7".into(),
+        max_steps: 9,
+        admissible: true,
+        game: "household:7".into(),
+        task_type: "look".into(),
+        observation: "A room.".into(),
+    };
+    let steps: Vec<_> = (1..=300).map(played).collect();
+    let play = async |store: &Store, name| {
+        let agent = record(1);
+        let made = store.create(id(name), &agent, None, Some(&head));
+        made.await.unwrap();
+        for (number, step) in (0..).zip(&steps) {
+            store.played(id(name), number, step).await.unwrap();
+        }
+    };
+    runtime().block_on(play(&store, "a"));
+    runtime().block_on(play(&store, "b"));
+    let copy = killed(folder.path());
+    let after = open(copy.path());
+    assert_eq!(after.store.episode(&id("a")).unwrap().as_ref(), Some(&head));
+    assert_eq!(after.store.episode(&id("c")).unwrap(), None);
+    runtime().block_on(async {
+        for store in [&store, &after.store] {
+            assert_eq!(store.all_played(id("a")).await.unwrap(), steps);
+            store.delete(id("a")).await.unwrap();
+            // A step that comes after its agent is gone is nobody's.
+            store.played(id("a"), 300, &played(301)).await.unwrap();
+            assert_eq!(store.all_played(id("a")).await.unwrap(), []);
+            assert_eq!(store.episode(&id("a")).unwrap(), None);
+            store.create(id("a"), &record(1), None, None).await.unwrap();
+            assert_eq!(store.all_played(id("a")).await.unwrap(), []);
+            assert_eq!(store.all_played(id("b")).await.unwrap(), steps);
+        }
+    });
+}
+
 #[test]
 fn a_second_daemon_and_another_version_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -221,7 +311,7 @@ fn a_second_daemon_and_another_version_are_refused() {
     assert!(second.to_string().contains("agents.redb"), "{second}");
     drop(first.store);
     first.thread.join().unwrap();
-    fs::write(folder.path().join("agents.ahead"), b"SGAHEAD\x02").unwrap();
+    fs::write(folder.path().join("agents.ahead"), b"SGAHEAD\x03").unwrap();
     let foreign = Store::open(folder.path(), metrics()).unwrap_err();
     assert!(foreign.to_string().contains("another version"), "{foreign}");
     // One that was made a moment before the power went.

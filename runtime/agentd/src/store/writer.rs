@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use redb::Database;
+use redb::{Database, ReadableTable as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::ahead::{Ahead, Entry, Syncer};
-use super::database::{AGENTS, APPLIED, NOTES, Shared, VOCABULARIES};
+use super::database::{AGENTS, APPLIED, EPISODES, NOTES, PLAYED, Shared, VOCABULARIES};
 use super::error::StoreError;
 use super::id::AgentId;
 use super::pending::Pending;
@@ -39,6 +39,7 @@ pub(super) enum Write {
         id: AgentId,
         record: Box<[u8; RECORD]>,
         vocabulary: Option<Vec<u8>>,
+        episode: Option<Vec<u8>>,
         reply: Reply<()>,
     },
     /// The end of an agent.
@@ -49,6 +50,8 @@ pub(super) enum Write {
         value: String,
         reply: Reply<()>,
     },
+    /// Nothing; but what was written before is in the database when it is answered.
+    Nothing { reply: Reply<()> },
 }
 
 impl Write {
@@ -57,9 +60,10 @@ impl Write {
         // Whoever asked may have given up.
         match self {
             Self::Ahead { reply, .. } => drop(reply.send(Err(failed()))),
-            Self::Create { reply, .. } | Self::Delete { reply, .. } | Self::Note { reply, .. } => {
-                drop(reply.send(Err(failed())));
-            }
+            Self::Create { reply, .. }
+            | Self::Delete { reply, .. }
+            | Self::Note { reply, .. }
+            | Self::Nothing { reply } => drop(reply.send(Err(failed()))),
         }
     }
 }
@@ -202,7 +206,8 @@ impl Writer {
                 Write::Ahead { .. } => {}
                 Write::Create { reply, .. }
                 | Write::Delete { reply, .. }
-                | Write::Note { reply, .. } => drop(reply.send(Ok(()))),
+                | Write::Note { reply, .. }
+                | Write::Nothing { reply } => drop(reply.send(Ok(()))),
             }
         }
         let needless = self.ahead.unanswered().next().is_none();
@@ -267,29 +272,45 @@ fn commit(
     {
         let mut agents = transaction.open_table(AGENTS)?;
         let mut vocabularies = transaction.open_table(VOCABULARIES)?;
+        let mut episodes = transaction.open_table(EPISODES)?;
+        let mut played = transaction.open_table(PLAYED)?;
         let mut notes = transaction.open_table(NOTES)?;
         notes.insert(APPLIED, &*applied.to_string())?;
         pending.for_each(|id, record| {
             agents.insert(id.key(), record)?;
             Ok::<_, redb::Error>(())
         })?;
+        pending.for_each_played(|id, number, step| {
+            // One whose agent was deleted meanwhile would stay for ever.
+            if episodes.get(id.key())?.is_some() {
+                played.insert((id.key(), number), step)?;
+            }
+            Ok::<_, redb::Error>(())
+        })?;
         for write in batch {
             match write {
-                Write::Ahead { .. } => {}
+                Write::Ahead { .. } | Write::Nothing { .. } => {}
                 Write::Create {
                     id,
                     record,
                     vocabulary,
+                    episode,
                     ..
                 } => {
                     agents.insert(id.key(), &**record)?;
                     if let Some(vocabulary) = vocabulary {
                         vocabularies.insert(id.key(), &**vocabulary)?;
                     }
+                    if let Some(episode) = episode {
+                        episodes.insert(id.key(), &**episode)?;
+                    }
                 }
                 Write::Delete { id, .. } => {
                     agents.remove(id.key())?;
                     vocabularies.remove(id.key())?;
+                    if episodes.remove(id.key())?.is_some() {
+                        played.retain_in((id.key(), 0)..=(id.key(), u32::MAX), |_, _| false)?;
+                    }
                 }
                 Write::Note { key, value, .. } => drop(notes.insert(*key, value.as_str())?),
             }

@@ -105,6 +105,7 @@ mod tests {
                 observation,
                 invalid: true,
                 actions: None,
+                max_actions: None,
             },
         }
     }

@@ -102,6 +102,8 @@ pub struct StepInput {
     pub invalid: bool,
     /// The actions among which one is chosen, when they are listed.
     pub actions: Option<Vec<String>>,
+    /// Actions of the episode at most, when they are fewer than the profile allows.
+    pub max_actions: Option<u32>,
 }
 
 /// One call of the policy.

@@ -66,7 +66,7 @@ pub fn encode(state: &AgentState) -> Result<Vec<u8>, EncodeError> {
     Ok(record)
 }
 
-/// Takes the observation in and chooses the next action. An agent that has used up `max_actions` takes the observation in,
+/// Takes the observation in and chooses the next action. An agent that has used up `max_actions`, or its own, takes the observation in,
 /// and its episode is over. `tell` has the outcome say what the policy was asked and said.
 ///
 /// # Errors
@@ -90,7 +90,10 @@ pub fn make<P: ListedPolicy + ?Sized>(
     if agent.state().phase == Phase::Acted {
         agent.observe(policy, &input.observation, input.invalid, &mut watch)?;
     }
-    let action = if agent.state().steps >= max_actions {
+    let most = input
+        .max_actions
+        .map_or(max_actions, |most| most.min(max_actions));
+    let action = if agent.state().steps >= most {
         agent.end();
         None
     } else {
@@ -189,6 +192,7 @@ mod tests {
             observation: observation.into(),
             invalid: false,
             actions: None,
+            max_actions: None,
         }
     }
 
@@ -233,6 +237,13 @@ mod tests {
         assert_eq!(state.progress, "seen b");
         let over = make(&mut Walker, &limits, 1, &input(last.state, "c"), false);
         assert!(over.is_ok_and(|step| step.action.is_none()));
+        // An agent may have a limit of its own below that of all.
+        let mut bounded = input(encode(agent.state()).unwrap(), "a");
+        for (most, acts) in [(Some(0), false), (Some(9), true), (None, true)] {
+            bounded.max_actions = most;
+            let step = make(&mut Walker, &limits, 1, &bounded, false).unwrap();
+            assert_eq!(step.action.is_some(), acts, "{most:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,9 @@
 
 mod browser;
 mod disk;
+mod environments;
+mod episodes;
+mod episodes_killed;
 mod expiry;
 mod guard;
 mod hostile;

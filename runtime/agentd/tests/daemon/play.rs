@@ -3,10 +3,17 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use stride_agent::agent::Limits;
 use stride_agent::environment::Environment;
+use stride_agent::episode::EpisodeReport;
+use stride_agent::event::{Event, Observer};
 use stride_client::Client;
 use stride_client::api::{AgentPhase, CreateAgent, Ending, StepAnswer, StepRequest, Tokens};
+use stride_engine::{ActionTemplates, EngineOptions, LlamaPolicy};
 use stride_environments::household::HouseholdEnvironment;
+use stride_firmware_config::profile::DeviceProfile;
+
+use crate::support::shipped_model;
 
 /// An answer without what may differ between two runs of the same episode: time, and how much was cached.
 pub fn essence(answer: &StepAnswer) -> StepAnswer {
@@ -105,4 +112,31 @@ pub fn counted_episode(
 /// How an episode ended.
 pub fn ending(answers: &[StepAnswer]) -> Option<Ending> {
     answers.last().unwrap().flags.ended
+}
+
+#[derive(Default)]
+struct Actions(Vec<String>);
+
+impl Observer for Actions {
+    fn event(&mut self, event: &Event<'_>) {
+        if let Event::Acted { action, .. } = event {
+            self.0.push((*action).to_owned());
+        }
+    }
+}
+
+/// The loop of `stride-agent` (that of `stride-eval`, too) in this process, on the same policy: what it comes to, and the actions.
+pub fn without_daemon<E: Environment + ?Sized>(
+    world: &mut E,
+    most: u32,
+) -> (EpisodeReport, Vec<String>) {
+    let options = EngineOptions {
+        constraint: Some(ActionTemplates::default()),
+        ..EngineOptions::default()
+    };
+    let options = options.under_profile(&DeviceProfile::standard());
+    let mut policy = LlamaPolicy::load(&shipped_model(), options).unwrap();
+    let (limits, mut log) = (Limits::default(), Actions::default());
+    let played = stride_agent::episode::play(world, &mut policy, &limits, most, &mut log);
+    (played.unwrap().0, log.0)
 }

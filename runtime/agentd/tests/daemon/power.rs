@@ -16,7 +16,7 @@ use crate::play::{begin, ending, episode, essence, next};
 use crate::support::Place;
 
 /// Bytes in front of the entries, and in front of each body (see `store/ahead/frame.rs`).
-const MAGIC: usize = 8;
+pub const MAGIC: usize = 8;
 const HEAD: usize = 16;
 
 /// Bytes of an agent's id, behind the kind of an entry.
@@ -25,7 +25,7 @@ const ID: usize = 32;
 const INTENT: u8 = 0;
 
 /// Entries of the file: kind, agent, end.
-fn entries(file: &[u8]) -> Vec<(u8, [u8; ID], usize)> {
+pub fn entries(file: &[u8]) -> Vec<(u8, [u8; ID], usize)> {
     let mut entries = Vec::new();
     let mut at = MAGIC;
     while let Some(head) = file.get(at..at + HEAD) {

@@ -4,13 +4,11 @@ use stride_agent::agent::{Limits, StepAgent};
 use stride_agent::event::Silent;
 use stride_client::ClientError;
 use stride_client::api::{AgentPhase, CreateAgent, Ending, StepRequest};
-use stride_engine::{ActionTemplates, EngineOptions, LlamaPolicy};
 use stride_environments::household::HouseholdEnvironment;
 use stride_firmware_config::encoding;
-use stride_firmware_config::profile::DeviceProfile;
 
-use crate::play::{ending, episode, essence};
-use crate::support::{Place, shipped_model};
+use crate::play::{ending, episode, essence, without_daemon};
+use crate::support::Place;
 
 fn refused(error: ClientError) -> (u16, String) {
     match error {
@@ -43,30 +41,11 @@ fn an_episode_is_that_of_the_loop_without_a_daemon() {
     let answers = episode(&place.client(), "seven", 7, 50);
     assert_eq!(ending(&answers), Some(Ending::Success));
 
-    let options = EngineOptions {
-        constraint: Some(ActionTemplates::default()),
-        ..EngineOptions::default()
-    };
-    let options = options.under_profile(&DeviceProfile::standard());
-    let mut policy = LlamaPolicy::load(&shipped_model(), options).unwrap();
-    let mut world = HouseholdEnvironment::new(7);
-    let mut log = Actions::default();
-    stride_agent::episode::play(&mut world, &mut policy, &Limits::default(), 50, &mut log).unwrap();
+    let (_, actions) = without_daemon(&mut HouseholdEnvironment::new(7), 50);
     let served: Vec<_> = answers.iter().filter_map(|a| a.action.clone()).collect();
-    assert_eq!(served, log.0);
+    assert_eq!(served, actions);
     assert!(place.stop(), "{}", place.log());
     assert!(!place.socket().exists());
-}
-
-#[derive(Default)]
-struct Actions(Vec<String>);
-
-impl stride_agent::event::Observer for Actions {
-    fn event(&mut self, event: &stride_agent::event::Event<'_>) {
-        if let stride_agent::event::Event::Acted { action, .. } = event {
-            self.0.push((*action).to_owned());
-        }
-    }
 }
 
 #[test]

@@ -15,7 +15,10 @@ use crate::store::id::AgentId;
 use crate::store::pending::Pending;
 
 /// The first bytes; the last of them is the version.
-const MAGIC: [u8; 8] = *b"SGAHEAD\x01";
+const MAGIC: [u8; 8] = *b"SGAHEAD\x02";
+
+/// The same of the version before, which had no [`Entry::Played`] and is otherwise the same.
+const BEFORE: [u8; 8] = *b"SGAHEAD\x01";
 
 /// Bytes after which no entry is taken: the database has not taken any in for long.
 const MOST: u64 = 16 << 20;
@@ -64,7 +67,7 @@ impl Ahead {
         io::Read::by_ref(&mut from)
             .take(MAGIC.len() as u64)
             .read_to_end(&mut magic)?;
-        if magic != MAGIC {
+        if magic != MAGIC && magic != BEFORE {
             // One that was made a moment before the machine stopped.
             if magic.iter().all(|byte| *byte == 0) || MAGIC.starts_with(&magic) {
                 return Ok(false);
@@ -92,6 +95,12 @@ impl Ahead {
         match entry {
             Entry::Intent(intent) => drop(self.open.insert(intent.agent, intent)),
             Entry::Void(agent) => drop(self.open.remove(&agent)),
+            Entry::Played {
+                agent,
+                number: step,
+                step: body,
+            } if number > applied => pending.put_played(agent, step, body),
+            Entry::Played { .. } => {}
             Entry::Answer { agent, record } => {
                 self.open.remove(&agent);
                 if number > applied {

@@ -56,4 +56,10 @@ pub(super) enum Entry {
     Answer { agent: AgentId, record: Vec<u8> },
     /// It is refused; the agent is as before.
     Void(AgentId),
+    /// A step of an episode that the daemon plays itself was done in its world: its number, and the step as JSON.
+    Played {
+        agent: AgentId,
+        number: u32,
+        step: Vec<u8>,
+    },
 }
