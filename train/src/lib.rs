@@ -17,6 +17,7 @@
 //! | [`kernels`] | the arithmetic below it |
 //! | [`optimizer`] | AdamW and the learning-rate schedule |
 //! | [`bc`] | behaviour cloning |
+//! | [`mod@average`] | one checkpoint of several |
 //! | [`backbone`] | pretrained networks to start from |
 //! | [`lora`] | adapters beside frozen weights |
 //! | [`mod@bench`] | how fast that is, alone and beside PyTorch |
@@ -31,6 +32,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod augment;
+pub mod average;
 pub mod backbone;
 pub mod bc;
 pub mod bench;

@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use console::Console;
 use stride_agent::transition::Transition;
+use stride_train::average;
 use stride_train::backbone;
 use stride_train::bc::begin;
 use stride_train::bc::config::BcConfig;
@@ -74,6 +75,10 @@ enum Command {
     Rl(Box<rl_command::RlArgs>),
     /// Turn a run's weights into a checkpoint folder (config.json, tokenizer.json, model.safetensors, stride.json).
     Export(ExportArgs),
+    /// Make one checkpoint of several: the mean of their weights.
+    ///
+    /// Of one training's checkpoints, which differ in what they learnt last, the mean is often better than each.
+    Average(AverageArgs),
     /// Make `report.html` of a run's folder again.
     Report(ReportArgs),
     /// Measure tokens per second of training, alone or beside PyTorch.
@@ -218,6 +223,19 @@ struct ExportArgs {
 }
 
 #[derive(Debug, Args)]
+struct AverageArgs {
+    /// Checkpoint folders of one network and vocabulary, as `export` writes them.
+    #[arg(required = true, num_args = 2..)]
+    checkpoints: Vec<PathBuf>,
+    /// How much each counts, for example 1,3; all alike when left out.
+    #[arg(long, value_delimiter = ',')]
+    shares: Vec<f64>,
+    /// The checkpoint folder to write.
+    #[arg(short, long)]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
 struct ReportArgs {
     /// The run's folder.
     run: PathBuf,
@@ -239,6 +257,11 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Bc(args) => behaviour_cloning(*args),
         Command::Rl(args) => rl_command::run(*args),
         Command::Export(args) => export(&args),
+        Command::Average(args) => {
+            average::average(&args.checkpoints, &args.shares, &args.out)?;
+            println!("{}", args.out.display());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Report(args) => make_report(&args),
         Command::Bench(args) => bench_command::run(&args),
     }

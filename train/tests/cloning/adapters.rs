@@ -14,7 +14,7 @@ use super::bench::{Bench, assert_same_bits, wait_for};
 const LORA: &str =
     "[lora]\nr = 4\nalpha = 6\ndropout = 0.1\ntargets = [\"q_proj\", \"v_proj\", \"down_proj\"]";
 
-fn export(run: &Path, out: &Path, more: &[&str]) -> Output {
+pub fn export(run: &Path, out: &Path, more: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_stride-train"))
         .arg("export")
         .arg("--run")
@@ -27,7 +27,7 @@ fn export(run: &Path, out: &Path, more: &[&str]) -> Output {
 }
 
 /// A checkpoint that has learnt a little, to stand for a pretrained network.
-fn checkpoint(bench: &Bench) -> PathBuf {
+pub fn checkpoint(bench: &Bench) -> PathBuf {
     bench.finish("pretrained", &[]);
     let folder = bench.path("checkpoint");
     let output = export(&bench.path("pretrained"), &folder, &["--last"]);
@@ -36,7 +36,7 @@ fn checkpoint(bench: &Bench) -> PathBuf {
 }
 
 /// The tensors of a file, by name.
-fn tensors(path: &Path) -> HashMap<String, (Vec<usize>, Vec<f32>)> {
+pub fn tensors(path: &Path) -> HashMap<String, (Vec<usize>, Vec<f32>)> {
     let bytes = std::fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let read = file.iter().map(|(name, tensor)| {
