@@ -1,5 +1,6 @@
 """The Python client of OpenAI asks the daemon what programs ask a language model: openai_client.py BASE_URL"""
 
+import json
 import sys
 
 import openai
@@ -43,10 +44,28 @@ assert "".join(pieces) == said.content, (pieces, said.content)
 assert usage == chat.usage, (usage, chat.usage)
 print("chat:", repr(said.content))
 
+schema = {
+    "type": "object",
+    "properties": {"place": {"enum": ["drawer 1", "fridge 1"]}, "open": {"type": "boolean"}},
+    "required": ["place", "open"],
+    "additionalProperties": False,
+}
+formed = client.chat.completions.create(
+    model=model,
+    messages=messages,
+    max_completion_tokens=64,
+    response_format={"type": "json_schema", "json_schema": {"name": "place", "strict": True, "schema": schema}},
+)
+assert formed.choices[0].finish_reason == "stop", formed
+value = json.loads(formed.choices[0].message.content)
+assert value["place"] in ("drawer 1", "fridge 1") and isinstance(value["open"], bool), value
+print("json:", value)
+
 for wrong, kind in [
     ({"model": "other", "prompt": prompt}, openai.NotFoundError),
     ({"model": model, "prompt": prompt, "n": 2}, openai.BadRequestError),
     ({"model": model, "prompt": prompt, "max_tokens": 10**6}, openai.BadRequestError),
+    ({"model": model, "prompt": prompt, "extra_body": {"grammar": "root ::= ["}}, openai.BadRequestError),
 ]:
     try:
         client.completions.create(**wrong)

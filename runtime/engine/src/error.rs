@@ -166,6 +166,12 @@ pub enum EngineError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A grammar cannot be used, or no further.
+    #[error("grammar: {problem}")]
+    Grammar {
+        /// What is wrong with it, and where.
+        problem: String,
+    },
     /// A verb template of the decoding constraint cannot be used.
     #[error("verb template `{template}`: {problem}")]
     Template {

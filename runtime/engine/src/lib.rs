@@ -11,6 +11,7 @@
 //! | [`options`] | [`EngineOptions`]: sizes, threads, caps, sampling, constraint |
 //! | [`digest`](mod@digest) | size and hash of a policy file, for reports and registries |
 //! | [`constraint`] | decoding along verb templates filled with the names that stand in the frame |
+//! | `grammar` | [`Grammar`]: GBNF or a JSON schema that a text must match |
 //! | [`error`] | [`EngineError`]: what can go wrong, with numbers |
 //! | `writing` | from a frame to an utterance, token by token: everything but the logits |
 //! | `lookup`, `drafted` | speculation: drafts looked up in earlier texts, decoded together, kept where they are right |
@@ -28,6 +29,7 @@ pub mod constraint;
 pub mod digest;
 mod drafted;
 pub mod error;
+mod grammar;
 pub mod history;
 mod inspect;
 mod lookup;
@@ -49,6 +51,7 @@ pub use batch::{
 pub use constraint::ActionTemplates;
 pub use digest::{digest, digest_each};
 pub use error::EngineError;
+pub use grammar::Grammar;
 pub use history::History;
 pub use memory::{MemoryEstimate, estimate, estimate_batch};
 pub use native::{LogLevel, LogSink, NativeUse, gpus, kernels, set_log_sink};

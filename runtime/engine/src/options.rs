@@ -7,6 +7,7 @@ use stride_firmware_config::profile::{self, DeviceProfile};
 
 use crate::constraint::ActionTemplates;
 use crate::error::EngineError;
+use crate::grammar::Grammar;
 
 /// One value for each policy level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub struct TextRequest {
     pub seed: u64,
     /// Texts at which it ends; they are not part of it.
     pub stop: Vec<String>,
+    /// What it must match: it ends when it does, unless `max_tokens` or a stop ends it before.
+    pub grammar: Option<Grammar>,
 }
 
 impl TextRequest {

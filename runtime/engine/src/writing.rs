@@ -15,6 +15,7 @@ use stride_firmware_config::level::PolicyLevel;
 
 use crate::constraint::{ActionTemplates, Constraint, NameGuard, Walk};
 use crate::error::EngineError;
+use crate::grammar::{Grammars, Matching};
 use crate::native::{Model, Token};
 use crate::options::{EngineOptions, TextRequest};
 use crate::sampling::{self, Choice, Picked};
@@ -29,6 +30,7 @@ pub(crate) struct Writer {
     constraint: Constraint,
     /// Guards the names of the other levels, when the options constrain.
     guard: Option<NameGuard>,
+    grammars: Arc<Grammars>,
 }
 
 /// One call. It is reused for its memory: opening it again forgets the call before.
@@ -52,6 +54,8 @@ pub(crate) struct Writing {
     constrained: bool,
     /// Whether it is a text, which no frame is in front of.
     plain: bool,
+    /// Where the text is in its grammar, if it has one.
+    matching: Option<Box<Matching>>,
     walk: Walk,
     /// The names that the guard allows, for the other levels.
     names: NameList,
@@ -73,7 +77,8 @@ impl Writer {
     /// Checks the model's layout and prepares the constraint.
     pub(crate) fn new(model: Arc<Model>, options: EngineOptions) -> Result<Self, EngineError> {
         let context_tokens = context_tokens(&options, model.context_trained())?;
-        let mut vocabulary = Vocabulary::new(model)?;
+        let mut vocabulary = Vocabulary::new(Arc::clone(&model))?;
+        let grammars = Grammars::new(model, vocabulary.marker(Marker::End));
         let none = ActionTemplates::none();
         let templates = options.constraint.as_ref().unwrap_or(&none);
         let constraint = Constraint::new(templates, &mut vocabulary);
@@ -87,12 +92,18 @@ impl Writer {
             context_tokens,
             constraint,
             guard,
+            grammars: Arc::new(grammars),
         })
     }
 
     /// What the caller decided.
     pub(crate) fn options(&self) -> &EngineOptions {
         &self.options
+    }
+
+    /// What compiles the grammars of texts.
+    pub(crate) fn grammars(&self) -> &Arc<Grammars> {
+        &self.grammars
     }
 
     /// The context of one call in tokens.
@@ -114,6 +125,7 @@ impl Writer {
             state: State::Capped,
             constrained: false,
             plain: false,
+            matching: None,
             walk: Walk::default(),
             names: NameList::default(),
             text: Vec::with_capacity(TEXT_BYTES),
@@ -168,7 +180,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Starts the continuation of a text.
+    /// Starts the continuation of a text, which `matching` keeps to its grammar.
     ///
     /// # Errors
     /// When the text and what is to follow do not fit the context.
@@ -176,6 +188,7 @@ impl Writer {
         &mut self,
         writing: &mut Writing,
         request: &TextRequest,
+        matching: Option<Matching>,
     ) -> Result<(), EngineError> {
         writing.state = State::Capped;
         writing.tokens.clear();
@@ -204,6 +217,7 @@ impl Writer {
         writing.accepted = 0;
         writing.state = State::Open;
         writing.plain = true;
+        writing.matching = matching.map(Box::new);
         writing.constrained = false;
         writing.text.clear();
         writing.taken_back.clear();
@@ -238,6 +252,16 @@ impl Writer {
             let token = writing.note(picked);
             self.append_allowed(writing, token);
             self.append_forced(writing);
+            return Ok(());
+        }
+        if let Some(matching) = &mut writing.matching {
+            let picked = matching.pick(&mut writing.choice, logits)?;
+            let complete = matching.is_complete();
+            let token = writing.note(picked);
+            self.append(writing, token);
+            if complete {
+                writing.state = State::Ended;
+            }
             return Ok(());
         }
         writing.forbidden.clear();
@@ -342,6 +366,11 @@ impl Writing {
     /// Whether it is a text, which no frame is in front of.
     pub(crate) fn is_text(&self) -> bool {
         self.plain
+    }
+
+    /// Forgets what only this call needed.
+    pub(crate) fn clear(&mut self) {
+        self.matching = None;
     }
 
     /// Tokens that were said.

@@ -6,13 +6,15 @@ use std::path::Path;
 use stride_agent::agent::{AgentError, Limits};
 use stride_agent::policy::{Policy, PolicyError, Utterance};
 use stride_engine::{
-    ActionTemplates, AgentPolicy, BatchOptions, EngineError, EngineOptions, SharedPolicy,
+    ActionTemplates, AgentPolicy, BatchOptions, EngineError, EngineOptions, Grammar, SharedPolicy,
     TextEvent, TextRequest, estimate_batch, repeatable,
 };
 use stride_firmware_config::frame::StepFrame;
 use stride_firmware_config::profile::DeviceProfile;
 
-use super::protocol::{FILE, Load, StepInput, StepOutcome, TextInput, TextOutput, Unmade};
+use super::protocol::{
+    FILE, Load, StepInput, StepOutcome, TextGrammar, TextInput, TextOutput, Unmade,
+};
 use super::step::{self, ListedPolicy, StepError};
 
 /// Calls that are answered together at most, where memory allows it: more bring nothing on the processors at hand.
@@ -121,6 +123,10 @@ impl Asked {
             temperature: text.temperature,
             seed: text.seed,
             stop: text.stop,
+            grammar: text.grammar.map(|grammar| match grammar {
+                TextGrammar::Gbnf(source) => Grammar::Gbnf(source),
+                TextGrammar::JsonSchema(source) => Grammar::JsonSchema(source),
+            }),
         };
         for event in self.policy.text(NOBODY, request) {
             let end = match event {
@@ -135,9 +141,9 @@ impl Asked {
                     generated_tokens: end.generated_tokens,
                     capped: end.capped,
                 },
-                TextEvent::End(Err(error @ EngineError::TextTooLong { .. })) => {
-                    TextOutput::Refused(error.to_string())
-                }
+                TextEvent::End(Err(
+                    error @ (EngineError::TextTooLong { .. } | EngineError::Grammar { .. }),
+                )) => TextOutput::Refused(error.to_string()),
                 TextEvent::End(Err(error)) => TextOutput::Failed(error.to_string()),
             };
             tell(end);

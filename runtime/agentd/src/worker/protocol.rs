@@ -65,6 +65,17 @@ pub struct TextInput {
     pub seed: u64,
     /// Texts at which it ends.
     pub stop: Vec<String>,
+    /// What it must match.
+    pub grammar: Option<TextGrammar>,
+}
+
+/// What a text must match.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum TextGrammar {
+    /// A grammar in GBNF.
+    Gbnf(String),
+    /// A JSON schema, as JSON.
+    JsonSchema(String),
 }
 
 /// What comes of a text.

@@ -7,6 +7,7 @@ mod environments;
 mod episodes;
 mod episodes_killed;
 mod expiry;
+mod grammar;
 mod guard;
 mod hostile;
 mod killed;

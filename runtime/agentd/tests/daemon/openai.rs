@@ -13,17 +13,17 @@ use stride_firmware_config::profile::DeviceProfile;
 use crate::play::episode;
 use crate::support::{MODEL, Place, shipped_model, signal};
 
-const PROMPT: &str = "You arrive at drawer 1. The drawer 1 is closed.";
+pub const PROMPT: &str = "You arrive at drawer 1. The drawer 1 is closed.";
 
-fn completion(prompt: &str, max_tokens: u32) -> Value {
+pub fn completion(prompt: &str, max_tokens: u32) -> Value {
     json!({"model": MODEL, "prompt": prompt, "max_tokens": max_tokens, "temperature": 0})
 }
 
-fn ask(place: &Place, path: &str, body: &Value) -> Value {
+pub fn ask(place: &Place, path: &str, body: &Value) -> Value {
     place.client_once().post(path, body).unwrap()
 }
 
-fn text(answer: &Value) -> String {
+pub fn text(answer: &Value) -> String {
     answer["choices"][0]["text"].as_str().unwrap().to_owned()
 }
 
@@ -41,7 +41,7 @@ fn post(place: &Place, path: &str, body: &Value) -> UnixStream {
 }
 
 /// The data of the events that a request is answered with, and the head of the answer.
-fn events(place: &Place, path: &str, body: &Value) -> (String, Vec<String>) {
+pub fn events(place: &Place, path: &str, body: &Value) -> (String, Vec<String>) {
     let mut lines = BufReader::new(post(place, path, body))
         .lines()
         .map(Result::unwrap);

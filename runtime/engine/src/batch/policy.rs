@@ -14,6 +14,7 @@ use super::options::BatchOptions;
 use super::slot::Slot;
 use super::work::Due;
 use crate::error::EngineError;
+use crate::grammar::{Grammars, Matching};
 use crate::native::{Context, ContextParams, Model, Rows};
 use crate::options::TextRequest;
 use crate::policy::{context_params, load_model};
@@ -156,11 +157,28 @@ impl BatchPolicy {
     /// Takes a text in, to be continued. Its stops are the caller's to find: see [`BatchPolicy::said`].
     ///
     /// # Errors
-    /// [`EngineError::TextTooLong`], or [`EngineError::Busy`] when too many calls wait.
+    /// [`EngineError::Grammar`], [`EngineError::TextTooLong`], or [`EngineError::Busy`] when too many calls wait.
     pub fn submit_text(
         &mut self,
         agent: u64,
         request: &TextRequest,
+    ) -> Result<Ticket, EngineError> {
+        let grammar = request.grammar.as_ref();
+        let matching = grammar.map(|grammar| self.grammars().compile(grammar));
+        self.submit_matching(agent, request, matching.transpose()?)
+    }
+
+    /// What compiles the grammars of texts.
+    pub(super) fn grammars(&self) -> &Arc<Grammars> {
+        self.writer.grammars()
+    }
+
+    /// As [`BatchPolicy::submit_text`], with the grammar of the request compiled.
+    pub(super) fn submit_matching(
+        &mut self,
+        agent: u64,
+        request: &TextRequest,
+        matching: Option<Matching>,
     ) -> Result<Ticket, EngineError> {
         if self.waiting.len() >= self.most_waiting {
             return Err(EngineError::Busy {
@@ -168,7 +186,7 @@ impl BatchPolicy {
             });
         }
         let mut writing = self.spare.pop().unwrap_or_else(|| self.writer.writing());
-        if let Err(error) = self.writer.open_text(&mut writing, request) {
+        if let Err(error) = self.writer.open_text(&mut writing, request, matching) {
             self.spare.push(writing);
             return Err(error);
         }
@@ -207,16 +225,22 @@ impl BatchPolicy {
             .position(is)
             .and_then(|at| self.waiting.remove(at))
         {
-            self.spare.push(call.writing);
+            self.put_aside(call.writing);
             return true;
         }
         let Some(at) = self.running.iter().position(|c| c.as_ref().is_some_and(is)) else {
             return false;
         };
         if let Some(call) = self.leave(at) {
-            self.spare.push(call.writing);
+            self.put_aside(call.writing);
         }
         true
+    }
+
+    /// Keeps a call that is over for its memory.
+    pub(super) fn put_aside(&mut self, mut writing: Writing) {
+        writing.clear();
+        self.spare.push(writing);
     }
 
     /// Makes one decode call for whoever is due. `false`: nothing is left to do. What was finished waits in

@@ -16,6 +16,7 @@ use super::options::BatchOptions;
 use super::policy::BatchPolicy;
 use super::streaming::{Next, Streaming, TextEnd, TextEvent};
 use crate::error::EngineError;
+use crate::grammar::{Grammars, Matching};
 use crate::options::TextRequest;
 use crate::policy::load_model;
 
@@ -33,6 +34,7 @@ enum Request {
     Text {
         agent: u64,
         request: TextRequest,
+        matching: Option<Box<Matching>>,
         reply: Sender<TextEvent>,
     },
 }
@@ -44,6 +46,7 @@ pub struct SharedPolicy {
     inboxes: Vec<Sender<Request>>,
     context_tokens: u32,
     threads: Vec<JoinHandle<()>>,
+    grammars: Option<Arc<Grammars>>,
 }
 
 /// The policy as one agent sees it.
@@ -76,10 +79,14 @@ impl SharedPolicy {
             inboxes: Vec::new(),
             context_tokens: 0,
             threads: Vec::new(),
+            grammars: None,
         };
         for _ in 0..workers.get() {
             let policy = BatchPolicy::with_model(Arc::clone(&model), each.clone())?;
             shared.context_tokens = policy.context_tokens();
+            shared
+                .grammars
+                .get_or_insert_with(|| Arc::clone(policy.grammars()));
             let (inbox, requests) = mpsc::channel();
             shared.inboxes.push(inbox);
             shared
@@ -106,13 +113,24 @@ impl SharedPolicy {
     }
 
     /// Continues a text beside the calls of the agents; its events end with [`TextEvent::End`]. When the receiver is dropped,
-    /// so is the text. Events that end without it mean that the inference thread has ended.
+    /// so is the text. Events that end without it mean that the inference thread has ended. A grammar is compiled before it
+    /// gets there, so that a large one keeps only its own text waiting.
     #[must_use]
     pub fn text(&self, agent: u64, request: TextRequest) -> Receiver<TextEvent> {
         let (reply, events) = mpsc::channel();
+        let grammar = request.grammar.as_ref().zip(self.grammars.as_ref());
+        let matching = match grammar.map(|(grammar, all)| all.compile(grammar)) {
+            Some(Err(error)) => {
+                // The receiver is ours.
+                let _ = reply.send(TextEvent::End(Err(error)));
+                return events;
+            }
+            matching => matching.and_then(Result::ok).map(Box::new),
+        };
         let request = Request::Text {
             agent,
             request,
+            matching,
             reply,
         };
         // Should the thread be gone, the events end at once.
@@ -237,8 +255,9 @@ impl Open {
             Request::Text {
                 agent,
                 request,
+                matching,
                 reply,
-            } => match policy.submit_text(agent, &request) {
+            } => match policy.submit_matching(agent, &request, matching.map(|it| *it)) {
                 Ok(ticket) => {
                     let streaming = Streaming::new(reply, request.stop);
                     self.texts.insert(ticket, streaming);

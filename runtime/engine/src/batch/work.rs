@@ -233,7 +233,7 @@ impl BatchPolicy {
             waited: u32::try_from(call.waited).unwrap_or(u32::MAX),
             took: u32::try_from(took).unwrap_or(u32::MAX),
         });
-        self.spare.push(call.writing);
+        self.put_aside(call.writing);
     }
 
     /// Takes the call out of its slot. What the slot holds stays.

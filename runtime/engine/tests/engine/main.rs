@@ -7,6 +7,7 @@ mod common;
 mod batch;
 mod constraint;
 mod drafts;
+mod grammar;
 mod listed;
 mod loading;
 mod memory;

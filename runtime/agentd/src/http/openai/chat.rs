@@ -1,7 +1,7 @@
 //! A conversation is written as a text and continued.
 //!
-//! Each message is a line `role: content`; the text ends with `assistant:`, and a line break ends the answer. Policies of this
-//! repository know no other form of conversation.
+//! Each message is a line `role: content`; the text ends with `assistant:`, and a line break ends the answer, unless the answer has
+//! a form of its own. Policies of this repository know no other form of conversation.
 
 use axum::Json;
 use axum::extract::State;
@@ -210,7 +210,9 @@ pub async fn create(
     let prompt = written(&request.messages);
     let (streams, usage) = (request.choices.streams(), request.choices.includes_usage());
     let mut input = request.choices.input(prompt)?;
-    input.stop.push("\n".into());
+    if input.grammar.is_none() {
+        input.stop.push("\n".into());
+    }
     let running = Running::begin(&app, "chatcmpl", request.model, input)?;
     if streams {
         let events = running.stream(usage, Piece::new).await?;

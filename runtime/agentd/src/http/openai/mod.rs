@@ -5,6 +5,7 @@
 //! | [`models`] | the model that answers |
 //! | [`completions`] | a text is continued |
 //! | [`chat`] | a conversation is written as a text and continued |
+//! | [`format`](mod@format) | what form a text is to have |
 //! | [`request`] | what both kinds of requests have in common, and its bounds |
 //! | [`running`] | a text on its way from the worker to the client |
 //!
@@ -12,6 +13,7 @@
 
 pub mod chat;
 pub mod completions;
+pub mod format;
 pub mod models;
 pub mod request;
 pub mod running;

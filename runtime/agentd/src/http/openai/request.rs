@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::error::ApiError;
+use super::format::{self, ResponseFormat};
 use crate::worker::protocol::TextInput;
 
 /// Stops of a request at most.
@@ -63,6 +64,11 @@ pub struct Choices {
     seed: Option<i64>,
     /// Up to 4 texts of up to 64 bytes at which it ends.
     stop: Option<Texts>,
+    /// What form it is to have.
+    response_format: Option<ResponseFormat>,
+    /// The same as a grammar in GBNF, the format of llama.cpp: its rule `root` is the whole text.
+    #[schema(max_length = 65536)]
+    grammar: Option<String>,
     /// Whether the text comes as it grows.
     stream: Option<bool>,
     /// What comes with it.
@@ -128,6 +134,7 @@ impl Choices {
             let problem = format!("up to {STOPS} texts of 1 to {STOP} bytes");
             return Err(ApiError::field("stop", problem));
         }
+        let grammar = format::grammar(self.response_format, self.grammar)?;
         let seed = self.seed.map_or_else(rand::random, i64::cast_unsigned);
         Ok(TextInput {
             prompt,
@@ -135,6 +142,7 @@ impl Choices {
             temperature,
             seed,
             stop,
+            grammar,
         })
     }
 }
