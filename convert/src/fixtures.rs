@@ -85,7 +85,10 @@ impl RandomModel {
         let (tokenizer, tokens) = tokenizer_json(self.merges);
         let mut config = self.config.clone();
         config.vocab = config.vocab.max(tokens);
+        // Sorted, so that the files do not hang on the order in which they are put together here.
         let put = |name: &str, value: &Value| {
+            let mut value = value.clone();
+            value.sort_all_objects();
             std::fs::write(directory.join(name), format!("{value:#}\n"))
         };
         put(config::FILE, &config_json(&config))?;

@@ -113,11 +113,17 @@ impl PolicyCard {
 fn card(card: Option<Value>, mut rest: Map<String, Value>) -> Option<String> {
     match card {
         Some(Value::String(markdown)) if rest.is_empty() => return Some(markdown),
-        Some(value) if rest.is_empty() => return Some(format!("{value:#}")),
+        Some(value) if rest.is_empty() => return Some(sorted(value)),
         Some(value) => {
             rest.insert("card".into(), value);
         }
         None => {}
     }
-    (!rest.is_empty()).then(|| format!("{:#}", Value::Object(rest)))
+    (!rest.is_empty()).then(|| sorted(Value::Object(rest)))
+}
+
+/// Keys in alphabetic order: the order in which a trainer writes them makes no other file.
+fn sorted(mut value: Value) -> String {
+    value.sort_all_objects();
+    format!("{value:#}")
 }
