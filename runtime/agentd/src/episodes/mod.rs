@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`error`] | [`EpisodeError`]: why an episode was not played to its end |
 //! | [`environments`] | [`Environments`]: which there are, by name |
-//! | [`world`] | [`World`]: a game on a thread of its own |
+//! | [`world`] | `World`: a game on a thread of its own |
 //! | [`running`] | an episode under way, and who follows it |
 //! | [`playing`] | the loop |
 //! | [`service`] | [`Episodes`]: what the API does with them |
