@@ -128,6 +128,31 @@ pub struct Episode {
     pub ended_at: u64,
 }
 
+/// An event of an episode's stream, as server-sent events have it: a name, and JSON as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EpisodeEvent {
+    /// What happened.
+    pub event: EpisodeEventName,
+    /// JSON of an `EpisodeBegun` (`begin`), an `EpisodeStep` (`step`), an `Episode` (`end`) or a refusal (`error`).
+    pub data: String,
+}
+
+/// What happened in an episode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum EpisodeEventName {
+    /// It begins; the first event.
+    Begin,
+    /// A step was made.
+    Step,
+    /// It ended; the last event.
+    End,
+    /// It could not be played on; the last event.
+    Error,
+}
+
 /// An environment of the deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

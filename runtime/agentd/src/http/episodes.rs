@@ -8,7 +8,9 @@ use axum::http::HeaderValue;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use stride_client::episodes::{EnvironmentList, Episode, EpisodeStep, RunEpisode};
+use stride_client::episodes::{
+    EnvironmentList, Episode, EpisodeEvent, EpisodeEventName, RunEpisode,
+};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -33,7 +35,7 @@ pub async fn environments(State(app): State<App>) -> Json<EnvironmentList> {
 /// was interrupted, or returns the one that was played (with the header `stride-replayed: true`).
 #[utoipa::path(post, path = "/v1/episodes", tag = "episodes", request_body = RunEpisode, responses(
     (status = OK, description = "The episode, or with `stream` its steps as server-sent events",
-        content((Episode = "application/json"), (EpisodeStep = "text/event-stream"))),
+        content((Episode = "application/json"), (EpisodeEvent = "text/event-stream"))),
     Refusals,
 ))]
 pub async fn run(
@@ -68,12 +70,12 @@ fn events(first: Told, mut follower: Follower) -> Response {
         let mut told = first;
         loop {
             let (sent, last) = match &told {
-                Told::Begun(begun) => (send(&to, "begin", begun), false),
-                Told::Step(step) => (send(&to, "step", step), false),
-                Told::End(Ok(episode)) => (send(&to, "end", &**episode), true),
+                Told::Begun(begun) => (send(&to, EpisodeEventName::Begin, begun), false),
+                Told::Step(step) => (send(&to, EpisodeEventName::Step, step), false),
+                Told::End(Ok(episode)) => (send(&to, EpisodeEventName::End, &**episode), true),
                 Told::End(Err(error)) => {
                     let refusal = ApiError::from(&**error).into_body();
-                    (send(&to, "error", &refusal), true)
+                    (send(&to, EpisodeEventName::Error, &refusal), true)
                 }
             };
             // A client that is gone hears no more.
@@ -90,7 +92,13 @@ fn events(first: Told, mut follower: Follower) -> Response {
     Sse::new(events).keep_alive(keep_alive()).into_response()
 }
 
-fn send(to: &mpsc::UnboundedSender<Event>, name: &str, what: &impl Serialize) -> bool {
+fn send(to: &mpsc::UnboundedSender<Event>, name: EpisodeEventName, what: &impl Serialize) -> bool {
+    let name = match name {
+        EpisodeEventName::Begin => "begin",
+        EpisodeEventName::Step => "step",
+        EpisodeEventName::End => "end",
+        EpisodeEventName::Error => "error",
+    };
     let event = Event::default().event(name).json_data(what);
     event.is_ok_and(|event| to.send(event).is_ok())
 }
