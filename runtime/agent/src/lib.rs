@@ -13,6 +13,7 @@
 //! | [`event`] | what callers print, log or stream while it runs |
 //! | [`transition`] | augmented step-level transitions as JSON Lines (method section 6) |
 //! | [`recorder`] | builds transitions from the events of an episode |
+//! | [`text`] | bounds for texts of any length, errors with their causes |
 //!
 //! No I/O, no clock but a caller's, no inference library: everything here is tested with a scripted policy.
 #![forbid(unsafe_code)]
@@ -26,5 +27,6 @@ pub mod one_call;
 pub mod places;
 pub mod policy;
 pub mod recorder;
+pub mod text;
 pub mod transition;
 pub mod utterance;

@@ -9,11 +9,11 @@ use stride_agent::recorder::Recorder;
 use stride_agent::transition::{EndKind, Source, Transition};
 use stride_firmware_config::level::PolicyLevel;
 
-use crate::error::chain;
 use crate::frames::{Cuts, Frames, Prompt};
 use crate::meter::{Meter, StepCost};
 use crate::trail::{Trail, TrailStep};
 use crate::world::{Game, GameLabel};
+use stride_agent::text::chain;
 
 /// How an episode came to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

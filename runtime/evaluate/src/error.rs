@@ -90,18 +90,3 @@ impl EvalError {
         move |source| Self::File { path, source }
     }
 }
-
-/// An error and what caused it, in one line; a cause whose text the line already holds is not said twice.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = inner.source();
-    }
-    text
-}

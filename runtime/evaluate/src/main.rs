@@ -7,7 +7,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::Parser;
-use stride_evaluate::error::chain;
+use stride_agent::text::chain;
 
 fn main() -> ExitCode {
     match cli::Arguments::parse().execute() {

@@ -7,10 +7,11 @@ use stride_agent::environment::Environment;
 use stride_agent::episode::{self, EpisodeReport};
 use stride_agent::event::{Event, Observer};
 use stride_agent::policy::Policy;
+use stride_agent::text::chain;
 use stride_agent::transition::EndKind;
 
 use crate::episode::percent;
-use crate::error::{EvalError, chain};
+use crate::error::EvalError;
 use crate::meter::Meter;
 use crate::style::{Colour, Style};
 use crate::trace::Trace;

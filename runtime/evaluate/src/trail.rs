@@ -5,9 +5,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde::Serialize;
 use stride_agent::event::{CloseReason, Event, Observer};
-use stride_firmware_config::capacity;
+use stride_agent::text::bounded;
 use stride_firmware_config::level::PolicyLevel;
-use stride_firmware_config::text::{BoundedText, Overflow};
 
 /// Steps that are kept, and steps without anything new that make a loop.
 pub const LAST: usize = 10;
@@ -90,7 +89,7 @@ impl Observer for Trail {
                     action: action.to_owned(),
                     finished,
                     invalid: outcome.invalid,
-                    observation: short(&outcome.observation),
+                    observation: bounded(&outcome.observation),
                     progress: String::new(),
                     notes,
                 };
@@ -98,7 +97,7 @@ impl Observer for Trail {
             }
             Event::Uttered { frame, text, .. } if frame.level() == PolicyLevel::Progress => {
                 if let Some(last) = self.steps.back_mut() {
-                    last.progress = short(text);
+                    last.progress = bounded(text);
                 }
             }
             Event::SubtaskClosed { reason } => {
@@ -111,19 +110,11 @@ impl Observer for Trail {
                 }
             }
             Event::Repaired { text, .. } => {
-                self.notes.push(format!("replaced: {}", short(text)));
+                self.notes.push(format!("replaced: {}", bounded(text)));
             }
             _ => {}
         }
     }
-}
-
-/// A text as the largest frame would show it: an answer of a broken world or policy has no length of its own accord.
-fn short(text: &str) -> String {
-    let mut bounded = BoundedText::<{ capacity::OBSERVATION }>::new();
-    // Cutting never refuses.
-    let _ = bounded.set(text.trim(), Overflow::Cut);
-    bounded.as_str().to_owned()
 }
 
 #[cfg(test)]

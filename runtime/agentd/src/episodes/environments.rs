@@ -149,17 +149,8 @@ impl Environment {
 
     /// Says in the log what is wrong with it; it may name files, which are no affair of a client.
     pub fn report(&self, error: &dyn std::error::Error) -> EpisodeError {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            message += &format!(": {error}");
-            cause = error.source();
-        }
-        tracing::error!(
-            environment = self.name,
-            error = message,
-            "an environment failed"
-        );
+        let error = stride_agent::text::chain(error);
+        tracing::error!(environment = self.name, error, "an environment failed");
         EpisodeError::World(self.name.clone())
     }
 
@@ -214,7 +205,6 @@ mod tests {
         ] {
             let refused = environments.find(text);
             let invalid = matches!(refused, Err(EpisodeError::Invalid { .. }));
-            // An empty number is none.
             assert!(invalid, "{text}");
         }
     }

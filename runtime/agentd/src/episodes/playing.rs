@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use stride_agent::environment::Outcome;
+use stride_agent::text::bounded;
 use stride_client::api::{Agent, CreateAgent, Ending, StepAnswer, StepRequest, Tokens};
 use stride_client::episodes::{Episode, EpisodeBegun, EpisodeStep};
-use stride_firmware_config::capacity;
-use stride_firmware_config::text::{BoundedText, Overflow};
 
 use super::error::EpisodeError;
 use super::running::{Asked, Running};
@@ -97,7 +96,7 @@ impl Episodes {
             admissible: asked.admissible,
             game: begun.label.id.clone(),
             task_type: begun.label.task_type.clone(),
-            observation: short(&begun.opening.observation),
+            observation: bounded(&begun.opening.observation),
         };
         let player = CreateAgent {
             id: Some(id.to_string()),
@@ -152,7 +151,7 @@ impl Episodes {
         let Done {
             outcome, listed, ..
         } = self.unless_closing(world.act(action)).await?;
-        let same = (&short(&outcome.observation), outcome.done, outcome.won)
+        let same = (&bounded(&outcome.observation), outcome.done, outcome.won)
             == (&step.observation, step.done, step.won);
         if !same {
             return Err(EpisodeError::Diverged(id));
@@ -215,7 +214,7 @@ fn step_of(answer: StepAnswer, now: &Now, world_micros: u64) -> EpisodeStep {
         subtask: answer.subtask,
         progress: answer.progress,
         action: answer.action,
-        observation: short(&now.observation),
+        observation: bounded(&now.observation),
         invalid: now.invalid,
         reward: now.reward,
         score: now.score,
@@ -263,12 +262,4 @@ fn whole(head: &EpisodeHead, agent: &Agent, steps: Vec<EpisodeStep>, last: &Step
         began_at: agent.created_at,
         ended_at: agent.used_at,
     }
-}
-
-/// A text as the largest frame would show it: what a broken world says has no length of its own accord.
-fn short(text: &str) -> String {
-    let mut bounded = BoundedText::<{ capacity::OBSERVATION }>::new();
-    // Cutting never refuses.
-    let _ = bounded.set(text.trim(), Overflow::Cut);
-    bounded.as_str().to_owned()
 }

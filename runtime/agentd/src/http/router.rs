@@ -7,7 +7,8 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use stride_client::api::ErrorBody;
+use stride_client::api::{ErrorBody, StepEvent};
+use stride_client::episodes::{EpisodeBegun, EpisodeStep};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,7 +25,8 @@ use super::{agents, episodes, health, models, observe, openai, page, stream};
         title = "stride-agentd",
         description = "Serves step-level agents and keeps them. Every refusal has the body `ErrorBody`."
     ),
-    components(schemas(ErrorBody))
+    // What the streams' events hold as text is in no body, so it is named here.
+    components(schemas(ErrorBody, StepEvent, EpisodeBegun, EpisodeStep, openai::chat::Piece))
 )]
 struct Document;
 

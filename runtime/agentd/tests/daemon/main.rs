@@ -14,6 +14,7 @@ mod killed;
 mod log;
 mod metrics;
 mod models;
+#[path = "../../../environments/tests/all/needs.rs"]
 mod needs;
 mod openai;
 mod openapi;

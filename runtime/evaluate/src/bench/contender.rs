@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use stride_agent::agent::{Limits, StepAgent};
 use stride_agent::event::Silent;
 use stride_agent::policy::{Cost, Policy, PolicyError, Utterance};
+use stride_agent::text::chain;
 use stride_agent::utterance::{format_low, parse_low};
 use stride_engine::{EngineError, History, LlamaPolicy, NativeUse};
 use stride_firmware_config::frame::{Marker, StepFrame};
 use stride_firmware_config::profile::DeviceProfile;
 
 use super::wire::{Instead, Kind, Reply, Setup, Spent, Times};
-use crate::error::{EvalError, chain};
+use crate::error::EvalError;
 use crate::machine;
 
 /// One contender.

@@ -4,10 +4,11 @@ use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use stride_agent::environment::EnvironmentError;
+use stride_agent::text::chain;
 
 use super::child::Worker;
 use super::wire::{Instead, Request};
-use crate::error::{EvalError, chain};
+use crate::error::EvalError;
 use crate::world::Game;
 
 /// One recorded episode.

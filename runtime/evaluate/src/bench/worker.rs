@@ -4,8 +4,9 @@ use std::io::{BufRead, Write};
 
 use super::contender::Contender;
 use super::wire::{Reply, Request, receive, send};
-use crate::error::{EvalError, chain};
+use crate::error::EvalError;
 use crate::memory::Memory;
+use stride_agent::text::chain;
 
 /// Answers requests until the input ends.
 ///

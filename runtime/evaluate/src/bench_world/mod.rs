@@ -14,8 +14,9 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use stride_agent::environment::{Environment, EnvironmentError};
+use stride_agent::text::chain;
 
-use crate::error::{EvalError, chain};
+use crate::error::EvalError;
 use crate::statistics::Spread;
 use crate::stop::Stop;
 use crate::table::Table;

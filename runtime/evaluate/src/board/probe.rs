@@ -4,12 +4,13 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
+use stride_agent::text::chain;
 use stride_firmware_config::profile::WEIGHT_LAYOUTS;
 
 use crate::bench::child::Worker;
 use crate::bench::script::Script;
 use crate::bench::wire::{Request, Setup};
-use crate::error::{EvalError, chain};
+use crate::error::EvalError;
 
 /// What came of a try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

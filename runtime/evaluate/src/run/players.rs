@@ -6,11 +6,12 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use stride_agent::policy::Policy;
+use stride_agent::text::chain;
 use stride_agent::transition::Transition;
 
 use super::{Plan, Sink};
 use crate::episode::{self, Episode, Origin};
-use crate::error::{EvalError, chain};
+use crate::error::EvalError;
 use crate::stop::Stop;
 use crate::world::Games;
 

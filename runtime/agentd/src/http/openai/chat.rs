@@ -195,7 +195,7 @@ impl Piece {
 /// Continues a conversation.
 #[utoipa::path(post, path = "/v1/chat/completions", tag = "openai", request_body = Request, responses(
     (status = OK, description = "The answer, or with `stream` its pieces as server-sent events that end with `[DONE]`",
-        content((Chat = "application/json"), (Piece = "text/event-stream"))),
+        content((Chat = "application/json"), (super::StreamEvent = "text/event-stream"))),
     Refusals,
 ))]
 pub async fn create(

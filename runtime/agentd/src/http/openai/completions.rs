@@ -95,7 +95,7 @@ impl Completion {
 /// Continues a text.
 #[utoipa::path(post, path = "/v1/completions", tag = "openai", request_body = Request, responses(
     (status = OK, description = "The text, or with `stream` its pieces as server-sent events that end with `[DONE]`",
-        content((Completion = "application/json"), (Completion = "text/event-stream"))),
+        content((Completion = "application/json"), (super::StreamEvent = "text/event-stream"))),
     Refusals,
 ))]
 pub async fn create(

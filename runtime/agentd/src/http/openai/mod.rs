@@ -17,3 +17,12 @@ pub mod format;
 pub mod models;
 pub mod request;
 pub mod running;
+
+/// An event of a stream, as server-sent events have it: JSON as text. Only for the document.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(as = openai::StreamEvent)]
+#[expect(dead_code, reason = "the document alone reads it")]
+pub struct StreamEvent {
+    /// JSON of an `openai.ChatPiece`, an `openai.Completion` or a refusal; `[DONE]` after the last.
+    data: String,
+}
