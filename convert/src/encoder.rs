@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use stride_firmware_config::capacity;
 use stride_firmware_config::frame::{Marker, StepFrame};
 use tokenizers::Tokenizer;
 
@@ -82,6 +83,8 @@ pub struct FrameEncoder {
     encoder: Encoder,
     /// In the order of [`Marker::ALL`].
     markers: [u32; Marker::ALL.len()],
+    /// Issued subtasks that the policy reads by name.
+    completed: usize,
 }
 
 impl FrameEncoder {
@@ -95,7 +98,17 @@ impl FrameEncoder {
             let token = marker.token();
             *id = encoder.id(token).ok_or(EncoderError::Marker(token))?;
         }
-        Ok(Self { encoder, markers })
+        Ok(Self {
+            encoder,
+            markers,
+            completed: capacity::COMPLETED,
+        })
+    }
+
+    /// The same for a policy that reads at most `completed` issued subtasks by name; older ones are counted.
+    #[must_use]
+    pub fn reading(self, completed: usize) -> Self {
+        Self { completed, ..self }
     }
 
     /// The id of a marker.
@@ -113,7 +126,7 @@ impl FrameEncoder {
     pub fn frame(&self, frame: &StepFrame<'_>) -> Result<Vec<u32>, EncoderError> {
         let mut tokens = Vec::new();
         let mut failure = None;
-        frame.segments(|segment| {
+        frame.segments_within(self.completed, |segment| {
             tokens.push(self.marker(segment.marker));
             match self.spaced(segment.text) {
                 Ok(text) => tokens.extend(text),

@@ -15,7 +15,7 @@ pub const LAYOUT_VERSION_KEY: &str = "stride.layout.version";
 pub const MARKERS_KEY: &str = "stride.markers";
 /// The model card, Markdown or JSON.
 pub const CARD_KEY: &str = "stride.card";
-/// Prefix of the bytes that each text of a frame may have.
+/// Prefix of the bytes that each text of a frame may have, and of the number of issued subtasks that the policy reads.
 pub const CAPACITY_PREFIX: &str = "stride.capacity.";
 /// Prefix of the tokens that an utterance of a level may have.
 pub const UTTERANCE_PREFIX: &str = "stride.utterance_tokens.";

@@ -22,11 +22,16 @@ use core::fmt::{self, Write as _};
 
 use heapless::String;
 
+use crate::capacity;
 use crate::level::PolicyLevel;
 use crate::state::Completed;
 
 /// Version of this layout. It is written into every policy; an engine refuses a policy of another version.
 pub const LAYOUT_VERSION: u32 = 1;
+
+/// Among the capacities that a policy states (`capacities` in `stride.json`, `stride.capacity.` in GGUF): the issued subtasks that it
+/// reads by name, 1 to [`capacity::COMPLETED`]; all where it does not say.
+pub const COMPLETED_CAPACITY: &str = "completed";
 
 /// What an empty progress reads as (p_0 of every subtask and the first p̂, method section 2).
 pub const NO_PROGRESS: &str = "None";
@@ -198,7 +203,14 @@ impl<'a> StepFrame<'a> {
     }
 
     /// Hands every segment to `sink` in the order of the layout; the last one is the marker that asks.
-    pub fn segments(&self, mut sink: impl FnMut(Segment<'_>)) {
+    pub fn segments(&self, sink: impl FnMut(Segment<'_>)) {
+        self.segments_within(capacity::COMPLETED, sink);
+    }
+
+    /// The same for a policy that reads at most `completed` issued subtasks by name: older ones count among the earlier ones. What an agent
+    /// remembers is bounded by the device; what a policy reads is bounded by what it was trained on.
+    pub fn segments_within(&self, completed: usize, mut sink: impl FnMut(Segment<'_>)) {
+        let readable = completed;
         let mut put = |marker, text: &str| sink(Segment { marker, text });
         put(Marker::Begin, "");
         put(Marker::Scene, self.scene());
@@ -211,14 +223,18 @@ impl<'a> StepFrame<'a> {
                 ..
             } => {
                 put(Marker::Task, task);
-                if completed.dropped() > 0 {
+                let unread = completed.len().saturating_sub(readable);
+                let earlier = completed
+                    .dropped()
+                    .saturating_add(u32::try_from(unread).unwrap_or(u32::MAX));
+                if earlier > 0 {
                     let mut note: String<24> = String::new();
                     // 24 bytes hold the note for any u32; a note that did not fit would be left out.
-                    if write!(note, "{} earlier", completed.dropped()).is_ok() {
+                    if write!(note, "{earlier} earlier").is_ok() {
                         put(Marker::Completed, &note);
                     }
                 }
-                for subtask in completed.iter() {
+                for subtask in completed.iter().skip(unread) {
                     put(Marker::Completed, subtask);
                 }
                 put(Marker::Progress, or_none(progress));

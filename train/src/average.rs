@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use stride_firmware_config::frame::COMPLETED_CAPACITY;
 
 use crate::checkpoint::{Checkpoint, read_json, write_json};
 use crate::error::{Result, TrainError};
@@ -16,6 +17,8 @@ use crate::tensors;
 const SAME: [&str; 2] = ["config.json", "tokenizer.json"];
 
 /// Writes the mean of the checkpoints' weights, each counted by its share, as a checkpoint folder. The card says what it was made of.
+///
+/// The mean reads as many issued subtasks as the checkpoint that reads the fewest: those that read more know shorter lists from early steps.
 ///
 /// `shares` are as many as `checkpoints`, or none: then all count alike. They need not sum to one.
 ///
@@ -48,6 +51,7 @@ pub fn average(checkpoints: &[PathBuf], shares: &[f64], out: &Path) -> Result<()
     let first = &checkpoints[0];
     let mut sum: Vec<f64> = Vec::new();
     let mut parts = Vec::new();
+    let mut completed = None;
     for (folder, share) in checkpoints.iter().zip(shares) {
         for name in SAME {
             let (one, other): (Value, Value) = (
@@ -64,9 +68,11 @@ pub fn average(checkpoints: &[PathBuf], shares: &[f64], out: &Path) -> Result<()
                 ));
             }
         }
-        let weights = Checkpoint::load(folder)?.weights;
-        sum.resize(weights.len(), 0.0);
-        for (sum, weight) in sum.iter_mut().zip(&weights) {
+        let checkpoint = Checkpoint::load(folder)?;
+        let reads = checkpoint.tokenizer.completed();
+        completed = Some(completed.map_or(reads, |least: usize| least.min(reads)));
+        sum.resize(checkpoint.weights.len(), 0.0);
+        for (sum, weight) in sum.iter_mut().zip(&checkpoint.weights) {
             *sum += f64::from(*weight) * share / total;
         }
         let card: Value = read_json(&folder.join("stride.json"))?;
@@ -85,6 +91,9 @@ pub fn average(checkpoints: &[PathBuf], shares: &[f64], out: &Path) -> Result<()
     if let Some(card) = card.as_object_mut() {
         card.remove("training");
         card.insert("averaged".into(), json!(parts));
+        if let Some(capacities) = card.get_mut("capacities").and_then(Value::as_object_mut) {
+            capacities.insert(COMPLETED_CAPACITY.into(), json!(completed));
+        }
     }
     write_json(&out.join("stride.json"), &card)?;
     tensors::write(&out.join(tensors::WHOLE), base.network.layout(), &weights)

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use stride_firmware_config::capacity;
-use stride_firmware_config::frame::{LAYOUT_VERSION, Marker};
+use stride_firmware_config::frame::{COMPLETED_CAPACITY, LAYOUT_VERSION, Marker};
 
 use crate::bc::state::RunRecord;
 use crate::error::{Result, TrainError};
@@ -45,7 +45,8 @@ impl Checkpoint {
         let config: HfConfig = read_json(&folder.join("config.json"))?;
         let shape = config.shape();
         shape.validate()?;
-        let tokenizer = FrameTokenizer::from_file(&folder.join("tokenizer.json"))?;
+        let tokenizer = FrameTokenizer::from_file(&folder.join("tokenizer.json"))?
+            .reading(completed(folder, &stride)?);
         // A pretrained network may have rows that no token uses.
         if tokenizer.vocab_size() > config.vocab_size {
             return Err(TrainError::checkpoint(
@@ -66,6 +67,15 @@ impl Checkpoint {
         })
     }
 
+    /// The same for frames with at most `completed` issued subtasks by name.
+    #[must_use]
+    pub fn reading(self, completed: usize) -> Self {
+        Self {
+            tokenizer: self.tokenizer.reading(completed),
+            ..self
+        }
+    }
+
     /// Writes a checkpoint folder. `record` goes into the card.
     ///
     /// # Errors
@@ -80,7 +90,10 @@ impl Checkpoint {
             &folder.join("tokenizer.json"),
             self.tokenizer.to_json()?.as_bytes(),
         )?;
-        write_json(&folder.join("stride.json"), &stride_json(record))
+        write_json(
+            &folder.join("stride.json"),
+            &stride_json(record, self.tokenizer.completed()),
+        )
     }
 }
 
@@ -100,8 +113,30 @@ pub fn write_network(
     tensors::write(&folder.join(tensors::WHOLE), layout, weights)
 }
 
+/// How many issued subtasks the policy of a `stride.json` reads by name; all where it does not say.
+fn completed(folder: &Path, stride: &Value) -> Result<usize> {
+    let Some(value) = stride
+        .get("capacities")
+        .and_then(|capacities| capacities.get(COMPLETED_CAPACITY))
+    else {
+        return Ok(capacity::COMPLETED);
+    };
+    let number = value
+        .as_u64()
+        .and_then(|number| usize::try_from(number).ok());
+    number
+        .filter(|number| (1..=capacity::COMPLETED).contains(number))
+        .ok_or_else(|| {
+            let most = capacity::COMPLETED;
+            TrainError::checkpoint(
+                folder,
+                format!("its policy reads {value} issued subtasks (capacities.completed in stride.json); 1 to {most} can be"),
+            )
+        })
+}
+
 /// What the trainer says about a policy.
-fn stride_json(record: &RunRecord) -> Value {
+fn stride_json(record: &RunRecord, completed: usize) -> Value {
     let markers: BTreeMap<String, &str> = Marker::ALL
         .iter()
         .map(|marker| (format!("{marker:?}").to_lowercase(), marker.token()))
@@ -115,6 +150,7 @@ fn stride_json(record: &RunRecord) -> Value {
             "subtask": capacity::SUBTASK,
             "progress": capacity::PROGRESS,
             "action": capacity::ACTION,
+            (COMPLETED_CAPACITY): completed,
         },
         "markers": markers,
         "training": record,

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use stride_firmware_config::capacity;
 use stride_firmware_config::frame::{Marker, StepFrame};
 use stride_firmware_config::level::PolicyLevel;
 use tokenizers::Tokenizer;
@@ -41,12 +42,14 @@ impl Sample {
     }
 }
 
-/// A vocabulary that knows the markers of layout version 1.
+/// A vocabulary that knows the markers of layout version 1, and how much of a frame its policy reads.
 #[derive(Debug)]
 pub struct FrameTokenizer {
     tokenizer: Tokenizer,
     /// Ids of [`Marker::ALL`], in that order.
     markers: [u32; Marker::ALL.len()],
+    /// Issued subtasks that the policy reads by name.
+    completed: usize,
     cache: Mutex<HashMap<String, Arc<[u32]>>>,
 }
 
@@ -66,8 +69,21 @@ impl FrameTokenizer {
         Ok(Self {
             tokenizer,
             markers,
+            completed: capacity::COMPLETED,
             cache: Mutex::default(),
         })
+    }
+
+    /// The same for a policy that reads at most `completed` issued subtasks by name; older ones are counted.
+    #[must_use]
+    pub fn reading(self, completed: usize) -> Self {
+        Self { completed, ..self }
+    }
+
+    /// Issued subtasks that the policy reads by name.
+    #[must_use]
+    pub const fn completed(&self) -> usize {
+        self.completed
     }
 
     /// Reads a `tokenizer.json`.
@@ -139,7 +155,7 @@ impl FrameTokenizer {
     pub fn frame(&self, frame: &StepFrame<'_>) -> Result<Vec<u32>> {
         let mut tokens = Vec::new();
         let mut failure = None;
-        frame.segments(|segment| {
+        frame.segments_within(self.completed, |segment| {
             tokens.push(self.marker(segment.marker));
             match self.text(segment.text) {
                 Ok(text) => tokens.extend_from_slice(&text),

@@ -52,7 +52,9 @@ impl Imatrix {
     }
 
     fn measure(&self, source: &Parameters<'_>, dataset: &str) -> Result<Answer> {
-        let shown = self.shown.samples(&self.source, source.network.context)?;
+        let shown = self
+            .shown
+            .samples(&self.source, source.completed, source.network.context)?;
         let measured =
             work_bar(|bar| importance::measure(source, &shown.samples, self.process_output, bar))?;
         measured.write(&self.output, dataset, self.force)?;

@@ -37,16 +37,16 @@ impl Shown {
         self.text.as_deref().or(self.transitions.as_deref())
     }
 
-    /// The samples for a model of `context` positions, tokens as the tokenizer of `source` makes them; none where no
+    /// The samples for a model of `context` positions that reads `completed` issued subtasks, tokens as the tokenizer of `source` makes them; none where no
     /// file was named.
-    pub fn samples(&self, source: &Path, context: usize) -> Result<Samples> {
+    pub fn samples(&self, source: &Path, completed: usize, context: usize) -> Result<Samples> {
         let encoder = || match &self.tokenizer {
             Some(path) => Encoder::open(path),
             None => Encoder::open(&beside(source)),
         };
         if let Some(path) = &self.transitions {
             let transitions = Transitions::read(path, self.samples)?;
-            let encoder = FrameEncoder::new(encoder()?)?;
+            let encoder = FrameEncoder::new(encoder()?)?.reading(completed);
             return Ok(Samples::of_transitions(&encoder, &transitions, context)?);
         }
         let Some(path) = &self.text else {

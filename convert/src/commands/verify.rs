@@ -96,7 +96,9 @@ impl Verify {
 
     fn compare(&self, source: &Parameters<'_>, file: &Parameters<'_>) -> Result<Report> {
         let context = source.network.context.min(file.network.context);
-        let samples = self.shown.samples(&self.source, context)?;
+        let samples = self
+            .shown
+            .samples(&self.source, source.completed, context)?;
         let report = work_bar(|bar| verify::verify(source, file, &samples, bar))?;
         Ok(report)
     }

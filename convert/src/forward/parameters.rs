@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use rayon::prelude::*;
+use stride_firmware_config::capacity;
+use stride_firmware_config::frame::COMPLETED_CAPACITY;
 
 use super::{ForwardError, Network};
 use crate::architecture::RowOrder;
 use crate::gguf::TensorType;
+use crate::metadata::CAPACITY_PREFIX;
 use crate::plan;
 use crate::quantize::{self, Recipe, TypeChoice};
 use crate::source::{Checkpoint, WeightEntry, WeightType, Weights};
@@ -23,6 +26,8 @@ pub struct Parameters<'a> {
     pub side: String,
     /// What the weights make.
     pub network: Network,
+    /// Issued subtasks that the policy reads by name.
+    pub completed: usize,
     tensors: Vec<Stored<'a>>,
     index: HashMap<String, usize>,
 }
@@ -79,7 +84,17 @@ impl<'a> Parameters<'a> {
             memory: Memory::Checkpoint(&checkpoint.weights, tensor.entry),
         });
         let tensors = tensors.collect();
-        Ok(Self::new("the checkpoint".into(), network, tensors))
+        let stated = checkpoint
+            .policy
+            .as_ref()
+            .and_then(|policy| policy.capacities.get(COMPLETED_CAPACITY));
+        let completed = stated.map(|&number| number.into());
+        Ok(Self::new(
+            "the checkpoint".into(),
+            network,
+            completed,
+            tensors,
+        ))
     }
 
     /// Those of a GGUF, which may be several files.
@@ -108,10 +123,18 @@ impl<'a> Parameters<'a> {
                 memory: Memory::Gguf(model, tensor),
             }
         });
-        Ok(Self::new(side, network, tensors.collect()))
+        let completed = model
+            .metadata
+            .unsigned(&format!("{CAPACITY_PREFIX}{COMPLETED_CAPACITY}"));
+        Ok(Self::new(side, network, completed, tensors.collect()))
     }
 
-    fn new(side: String, network: Network, tensors: Vec<Stored<'a>>) -> Self {
+    fn new(
+        side: String,
+        network: Network,
+        completed: Option<u64>,
+        tensors: Vec<Stored<'a>>,
+    ) -> Self {
         let index = tensors
             .iter()
             .enumerate()
@@ -120,6 +143,12 @@ impl<'a> Parameters<'a> {
         Self {
             side,
             network,
+            // A policy of a build that remembers more reads all that this one has.
+            completed: completed
+                .and_then(|number| usize::try_from(number).ok())
+                .map_or(capacity::COMPLETED, |number| {
+                    number.min(capacity::COMPLETED)
+                }),
             tensors,
             index,
         }

@@ -143,7 +143,9 @@ impl<'a> Reference<'a> {
         let read = |path: &Path| Transitions::read(path, gate.samples).map_err(VerifyError::from);
         let transitions = read(&gate.transitions)?;
         let encoder = Encoder::open(&gate.tokenizer).and_then(FrameEncoder::new);
-        let encoder = encoder.map_err(VerifyError::from)?;
+        let encoder = encoder
+            .map_err(VerifyError::from)?
+            .reading(source.completed);
         let sha256 = file::sha256_of(&gate.transitions)?;
         let context = source.network.context;
         let (mut prompts, mut levels) = (Vec::new(), Vec::new());

@@ -14,7 +14,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use stride_firmware_config::frame::LAYOUT_VERSION;
+use stride_firmware_config::capacity;
+use stride_firmware_config::frame::{COMPLETED_CAPACITY, LAYOUT_VERSION};
 
 use super::SourceError;
 
@@ -38,7 +39,7 @@ pub struct PolicyCard {
     pub license: Option<String>,
     /// `general.description`.
     pub description: Option<String>,
-    /// Bytes of each text of a frame, by name.
+    /// Bytes of each text of a frame, by name; as `completed`, the issued subtasks that the policy reads.
     pub capacities: BTreeMap<String, u32>,
     /// Tokens of an utterance at most, by level.
     pub utterance_tokens: BTreeMap<String, u32>,
@@ -95,6 +96,15 @@ impl PolicyCard {
                 );
                 return Err(refuse(&format!("{name:?}"), problem));
             }
+        }
+        if let Some(&number) = raw.capacities.get(COMPLETED_CAPACITY)
+            && !(1..=capacity::COMPLETED as u64).contains(&number.into())
+        {
+            let problem = format!(
+                "is {number}; an agent remembers 1 to {}",
+                capacity::COMPLETED
+            );
+            return Err(refuse("capacities.completed", problem));
         }
         Ok(Self {
             layout_version: raw.layout_version,

@@ -58,6 +58,30 @@ fn high_level_frame_says_what_was_dropped() {
 }
 
 #[test]
+fn what_a_policy_does_not_read_by_name_is_counted() {
+    let text = |completed: &Completed, readable| {
+        let mut text = String::new();
+        high(completed, "").segments_within(readable, |segment| text += &segment.to_string());
+        let issued = text.split("<|task|> put a mug in desk.").nth(1).unwrap();
+        issued.split("<|progress|>").next().unwrap().to_owned()
+    };
+    let all = issued(&["a", "b", "c", "d"], 8);
+    assert_eq!(
+        text(&all, 2),
+        "<|completed|> 2 earlier<|completed|> c<|completed|> d"
+    );
+    // As if no more had been remembered.
+    assert_eq!(text(&all, 2), text(&issued(&["a", "b", "c", "d"], 2), 8));
+    let dropped = issued(&["a", "b", "c", "d"], 3);
+    assert_eq!(
+        text(&dropped, 2),
+        "<|completed|> 2 earlier<|completed|> c<|completed|> d"
+    );
+    assert_eq!(text(&all, 4), text(&all, 8));
+    assert!(!text(&all, 4).contains("earlier"));
+}
+
+#[test]
 fn low_level_frame() {
     let frame = StepFrame::Low {
         scene: SCENE,

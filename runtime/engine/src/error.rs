@@ -67,6 +67,18 @@ pub enum EngineError {
         /// What this engine speaks.
         needed: u32,
     },
+    /// The policy reads more than an agent of this build remembers, or nothing.
+    #[error(
+        "the file's metadata key `{key}` is {found}, this engine can give 1 to {most}; convert the policy again, or use an engine of its version"
+    )]
+    Capacity {
+        /// The key.
+        key: String,
+        /// What the file says.
+        found: String,
+        /// What this build holds.
+        most: usize,
+    },
     /// The policy's markers are not those of the layout.
     #[error(
         "the policy's metadata `stride.markers` lists {found}, layout {layout} needs {needed}; \

@@ -4,7 +4,8 @@ use std::ffi::CStr;
 use std::sync::Arc;
 
 use llama_cpp_2::token_type::LlamaTokenAttr;
-use stride_firmware_config::frame::{LAYOUT_VERSION, Marker, StepFrame};
+use stride_firmware_config::capacity;
+use stride_firmware_config::frame::{COMPLETED_CAPACITY, LAYOUT_VERSION, Marker, StepFrame};
 
 use crate::error::EngineError;
 use crate::native::{Model, Token};
@@ -13,6 +14,8 @@ use crate::native::{Model, Token};
 const LAYOUT_KEY: &str = "stride.layout.version";
 /// Metadata key of the marker list.
 const MARKERS_KEY: &CStr = c"stride.markers";
+/// What the keys of the policy's capacities begin with.
+const CAPACITY_PREFIX: &str = "stride.capacity.";
 
 /// Tokenizes frames by the rule of layout 1.
 ///
@@ -22,6 +25,8 @@ const MARKERS_KEY: &CStr = c"stride.markers";
 pub(crate) struct Vocabulary {
     model: Arc<Model>,
     markers: [Token; Marker::ALL.len()],
+    /// Issued subtasks that the policy reads by name.
+    completed: usize,
     /// Reused for the leading space.
     spaced: String,
 }
@@ -34,9 +39,11 @@ impl Vocabulary {
         for (slot, marker) in markers.iter_mut().zip(Marker::ALL) {
             *slot = find_marker(&model, marker)?;
         }
+        let completed = completed(&model)?;
         Ok(Self {
             model,
             markers,
+            completed,
             spaced: String::new(),
         })
     }
@@ -47,9 +54,14 @@ impl Vocabulary {
         self.markers[marker as usize]
     }
 
+    /// Issued subtasks that the policy reads by name.
+    pub(crate) const fn completed(&self) -> usize {
+        self.completed
+    }
+
     /// Appends the tokens of a frame.
     pub(crate) fn push_frame(&mut self, frame: &StepFrame<'_>, tokens: &mut Vec<Token>) {
-        frame.segments(|segment| {
+        frame.segments_within(self.completed, |segment| {
             tokens.push(self.marker(segment.marker));
             if !segment.text.is_empty() {
                 self.push_spaced(segment.text, tokens);
@@ -130,6 +142,22 @@ fn check_layout(model: &Model) -> Result<(), EngineError> {
         });
     }
     Ok(())
+}
+
+/// How many issued subtasks the policy reads by name; all where it does not say.
+fn completed(model: &Model) -> Result<usize, EngineError> {
+    let key = format!("{CAPACITY_PREFIX}{COMPLETED_CAPACITY}");
+    let Some(found) = model.metadata(&key) else {
+        return Ok(capacity::COMPLETED);
+    };
+    match found.parse() {
+        Ok(number) if (1..=capacity::COMPLETED).contains(&number) => Ok(number),
+        _ => Err(EngineError::Capacity {
+            key,
+            found,
+            most: capacity::COMPLETED,
+        }),
+    }
 }
 
 fn find_marker(model: &Model, marker: Marker) -> Result<Token, EngineError> {

@@ -175,7 +175,7 @@ impl Writer {
         if writing.constrained {
             self.append_forced(writing);
         } else if templates {
-            writing.names = NameGuard::names(frame);
+            writing.names = NameGuard::names(frame, vocabulary.completed());
         }
         Ok(())
     }

@@ -77,7 +77,21 @@ fn resume(options: &RunOptions, demonstrations: &Demonstrations, last: &Path) ->
             "its adapters have other settings (lora); start a new run instead",
         ));
     }
-    let tokenizer = FrameTokenizer::from_file(&options.out.join(TOKENIZER))?;
+    if config
+        .data
+        .completed
+        .is_some_and(|completed| completed != record.completed)
+    {
+        return Err(TrainError::checkpoint(
+            last,
+            format!(
+                "its policy reads {} issued subtasks (data.completed); start a new run with --init instead",
+                record.completed
+            ),
+        ));
+    }
+    let tokenizer =
+        FrameTokenizer::from_file(&options.out.join(TOKENIZER))?.reading(record.completed);
     Ok(Beginning {
         tokenizer: Arc::new(tokenizer),
         network: network(&options.out, config, &record)?,
@@ -146,6 +160,10 @@ fn fresh(options: &RunOptions, demonstrations: &Demonstrations) -> Result<Beginn
             from_scratch(FrameTokenizer::new(trained)?)
         }
     };
+    let start = match config.data.completed {
+        Some(completed) => start.reading(completed),
+        None => start,
+    };
     let layout = start.network.layout();
     if layout.shape() != &config.model {
         return Err(TrainError::Config {
@@ -160,6 +178,7 @@ fn fresh(options: &RunOptions, demonstrations: &Demonstrations) -> Result<Beginn
     )?;
     let vocab_size = layout.vocab_size();
     let mut record = RunRecord::new(config.clone(), vocab_size, demonstrations.files.clone());
+    record.completed = start.tokenizer.completed();
     let network = adapted(config, &start)?;
     let weights = if config.lora.is_some() {
         let base = options.out.join(BASE);
@@ -226,7 +245,8 @@ pub fn export(run: &Path, last: bool, out: &Path) -> Result<RunRecord> {
     let checkpoint = Checkpoint {
         network,
         weights,
-        tokenizer: FrameTokenizer::from_file(&run.join(TOKENIZER))?,
+        tokenizer: FrameTokenizer::from_file(&run.join(TOKENIZER))?
+            .reading(finished.record.completed),
     };
     checkpoint.save(out, &finished.record)?;
     Ok(finished.record)

@@ -1,8 +1,9 @@
 //! Settings of a behaviour-cloning run, as TOML.
 
 use serde::{Deserialize, Serialize};
+use stride_firmware_config::capacity;
 
-use crate::error::Result;
+use crate::error::{Result, TrainError};
 use crate::lora::config::LoraConfig;
 use crate::model::packed::LossWeights;
 use crate::model::shape::ModelShape;
@@ -116,6 +117,10 @@ pub struct DataConfig {
     pub held_out: f64,
     /// Objects of a sample get other numbers every time it is seen, so that they must be copied. Default false.
     pub renumber: bool,
+    /// Issued subtasks that the policy reads by name; older ones it is told the number of. A short list keeps the frames of late steps as
+    /// short as those of early ones. Default: as many as the network that the run starts from, or all 8 that an agent remembers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed: Option<usize>,
 }
 
 impl Default for DataConfig {
@@ -123,6 +128,26 @@ impl Default for DataConfig {
         Self {
             held_out: 0.02,
             renumber: false,
+            completed: None,
+        }
+    }
+}
+
+impl DataConfig {
+    /// Refuses impossible settings.
+    ///
+    /// # Errors
+    /// Names the first setting that is out of range.
+    pub fn validate(&self) -> Result<()> {
+        ranged("data.held_out", self.held_out, 0.0, 0.9)?;
+        match self.completed {
+            Some(number) if !(1..=capacity::COMPLETED).contains(&number) => {
+                Err(TrainError::Config {
+                    field: "data.completed",
+                    reason: format!("{number} is not between 1 and {}", capacity::COMPLETED),
+                })
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -206,7 +231,7 @@ impl BcConfig {
         positive("loss.low_every", self.loss.low_every)?;
         positive("loss.progress_every", self.loss.progress_every)?;
         let optimizer = &self.optimizer;
-        ranged("data.held_out", self.data.held_out, 0.0, 0.9)?;
+        self.data.validate()?;
         ranged("optimizer.lr", optimizer.lr, 0.0, 1.0)?;
         ranged(
             "optimizer.final_lr_share",

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
+use stride_firmware_config::capacity;
 
 use super::config::BcConfig;
 use super::evaluate::Evaluation;
@@ -38,6 +39,9 @@ pub struct RunRecord {
     pub position: DataPosition,
     /// Tokens of the vocabulary.
     pub vocab_size: usize,
+    /// Issued subtasks that the policy reads by name.
+    #[serde(default = "every_completed")]
+    pub completed: usize,
     /// Settings.
     pub config: BcConfig,
     /// Data files.
@@ -56,6 +60,11 @@ pub struct RunRecord {
     pub base: Option<String>,
 }
 
+/// What runs from before there was the choice read.
+const fn every_completed() -> usize {
+    capacity::COMPLETED
+}
+
 impl RunRecord {
     /// The record before the first step.
     #[must_use]
@@ -66,6 +75,7 @@ impl RunRecord {
             tokens: 0,
             position: DataPosition::default(),
             vocab_size,
+            completed: capacity::COMPLETED,
             config,
             data,
             loss: None,

@@ -79,6 +79,10 @@ pub fn run(
     data.held_out
         .retain(|transition| transition.source != Source::Policy);
     let checkpoint = Checkpoint::load(&options.init)?;
+    let checkpoint = match config.data.completed {
+        Some(completed) => checkpoint.reading(completed),
+        None => checkpoint,
+    };
     let shape = checkpoint.network.layout().shape().clone();
     create_folder(&options.out)?;
     let actor = actor(options, &data)?;

@@ -51,6 +51,45 @@ fn an_average_lies_between_its_checkpoints_and_speaks() {
 }
 
 #[test]
+fn what_a_policy_reads_stays_with_it() {
+    let bench = Bench::new(10, "");
+    let one = checkpoint(&bench);
+    let config = bench.path("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let short = text.replace("[data]\n", "[data]\ncompleted = 3\n");
+    assert_ne!(text, short);
+    std::fs::write(&config, &short).unwrap();
+    bench.finish("short", &["--init", one.to_str().unwrap()]);
+    let error = |settings: &str| {
+        std::fs::write(&config, settings).unwrap();
+        let output = bench.command("short", &["--resume"]).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let refused = error(&short.replace("completed = 3", "completed = 4"));
+    assert!(refused.contains("reads 3 issued subtasks"), "{refused}");
+    let refused = error(&short.replace("completed = 3", "completed = 9"));
+    assert!(refused.contains("9 is not between 1 and 8"), "{refused}");
+
+    // Without the setting it is that of the checkpoint that a run starts from.
+    std::fs::write(&config, &text).unwrap();
+    let (other, later, mean) = (bench.path("other"), bench.path("later"), bench.path("mean"));
+    let exported = |run: &str, out: &Path| export(&bench.path(run), out, &["--last"]);
+    assert!(exported("short", &other).status.success());
+    bench.finish("more", &["--init", other.to_str().unwrap()]);
+    assert!(exported("more", &later).status.success());
+    assert!(average(&[&one, &later], &[], &mean).status.success());
+    let reads = |folder: &Path| -> Value {
+        let text = std::fs::read(folder.join("stride.json")).unwrap();
+        serde_json::from_slice::<Value>(&text).unwrap()["capacities"]["completed"].clone()
+    };
+    assert_eq!(reads(&one), 8);
+    for folder in [&other, &later, &mean] {
+        assert_eq!(reads(folder), 3, "{}", folder.display());
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused() {
     let (bench, others) = (Bench::new(10, ""), Bench::new(10, ""));
     let one = checkpoint(&bench);

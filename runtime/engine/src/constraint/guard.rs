@@ -45,10 +45,12 @@ impl NameGuard {
         Self { digits }
     }
 
-    /// The names of a frame.
-    pub(crate) fn names(frame: &StepFrame<'_>) -> NameList {
+    /// The names of a frame, as far as a policy reads it that reads `completed` issued subtasks.
+    pub(crate) fn names(frame: &StepFrame<'_>, completed: usize) -> NameList {
         let mut names = NameList::default();
-        frame.segments(|segment| names::collect(segment.text, &mut names));
+        frame.segments_within(completed, |segment| {
+            names::collect(segment.text, &mut names)
+        });
         names
     }
 

@@ -42,13 +42,28 @@ fn random(heads: usize, kv_heads: usize, head_dim: usize) -> TempDir {
         model.config.head_dim,
     ) = (heads, kv_heads, head_dim);
     model.write(directory.path()).unwrap();
-    let checkpoint = Checkpoint::open(directory.path()).unwrap();
+    export_in(directory.path());
+    directory
+}
+
+fn export_in(directory: &Path) {
+    let checkpoint = Checkpoint::open(directory).unwrap();
     let options = export::Options {
         recipe: Recipe::F32,
-        replace: false,
+        replace: true,
     };
-    let path = directory.path().join("policy.gguf");
-    export::export(&checkpoint, &path, options, |_| {}).unwrap();
+    export::export(&checkpoint, &directory.join("policy.gguf"), options, |_| {}).unwrap();
+}
+
+/// The directory of a policy that says of itself how many issued subtasks it reads.
+pub fn reading(completed: u32) -> TempDir {
+    let directory = random(2, 1, 32);
+    let path = directory.path().join("stride.json");
+    let mut card: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    card["capacities"]["completed"] = completed.into();
+    std::fs::write(&path, card.to_string()).unwrap();
+    export_in(directory.path());
     directory
 }
 
