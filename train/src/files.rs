@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Result, TrainError};
 
@@ -20,12 +20,29 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Lets `write` make a file beside a place, flushes it to the disk and renames it into that place.
 ///
 /// # Errors
-/// When any of that fails; the old file is then untouched.
+/// When any of that fails; the old file is then untouched, and nothing is left beside it.
 pub fn replace_with(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let beside = beside(path);
+    let replaced = write(&beside).and_then(|()| settle(&beside, path));
+    if replaced.is_err() {
+        // Best effort: that it could not be written is what is told.
+        let _ = std::fs::remove_file(&beside);
+    }
+    replaced
+}
+
+/// Where a file is written before it gets its name.
+pub(crate) fn beside(path: &Path) -> PathBuf {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");
-    let beside = Path::new(&beside);
-    write(beside)?;
+    beside.into()
+}
+
+/// Flushes a file that was written beside its place to the disk and renames it into that place.
+///
+/// # Errors
+/// When any of that fails; the old file is then untouched.
+pub(crate) fn settle(beside: &Path, path: &Path) -> Result<()> {
     // Any descriptor of a file flushes all of it.
     let file = File::options()
         .write(true)

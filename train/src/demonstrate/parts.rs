@@ -78,17 +78,15 @@ impl Parts {
 
     /// Joins the parts into the output. Both JSON Lines and zstd frames may simply follow one another.
     pub(crate) fn join(self, parts: usize) -> Result<()> {
-        let mut beside = self.out.as_os_str().to_owned();
-        beside.push(".tmp");
-        let beside = Path::new(&beside);
-        let mut joined = File::create(beside).map_err(TrainError::io(beside))?;
-        for part in 0..parts {
-            let path = self.lines(part);
-            let mut file = File::open(&path).map_err(TrainError::io(&path))?;
-            std::io::copy(&mut file, &mut joined).map_err(TrainError::io(beside))?;
-        }
-        joined.sync_all().map_err(TrainError::io(beside))?;
-        std::fs::rename(beside, &self.out).map_err(TrainError::io(&self.out))?;
+        files::replace_with(&self.out, |beside| {
+            let mut joined = File::create(beside).map_err(TrainError::io(beside))?;
+            for part in 0..parts {
+                let path = self.lines(part);
+                let mut file = File::open(&path).map_err(TrainError::io(&path))?;
+                std::io::copy(&mut file, &mut joined).map_err(TrainError::io(beside))?;
+            }
+            Ok(())
+        })?;
         std::fs::remove_dir_all(&self.folder).map_err(TrainError::io(&self.folder))
     }
 
@@ -133,21 +131,20 @@ pub(crate) fn write_lines<'a>(
     writer.finish()
 }
 
-/// A file of transitions that appears whole or not at all.
+/// A file of transitions that appears whole or not at all; what was begun and not finished is removed.
 pub(crate) struct LineWriter {
     beside: PathBuf,
     out: PathBuf,
-    writer: Writer,
+    /// `None` once the file has its name.
+    writer: Option<Writer>,
 }
 
 impl LineWriter {
     /// Begins the file beside its place.
     pub(crate) fn create(out: &Path) -> Result<Self> {
-        let mut beside = out.as_os_str().to_owned();
-        beside.push(".tmp");
-        let beside = PathBuf::from(beside);
+        let beside = files::beside(out);
         Ok(Self {
-            writer: Writer::create(&beside, out)?,
+            writer: Some(Writer::create(&beside, out)?),
             beside,
             out: out.to_owned(),
         })
@@ -155,15 +152,40 @@ impl LineWriter {
 
     /// Adds one transition.
     pub(crate) fn line(&mut self, transition: &Transition) -> Result<()> {
-        self.writer
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        writer
             .line(transition)
             .map_err(TrainError::io(&self.beside))
     }
 
     /// Syncs the file and gives it its name.
-    pub(crate) fn finish(self) -> Result<()> {
-        self.writer.finish().map_err(TrainError::io(&self.beside))?;
-        std::fs::rename(&self.beside, &self.out).map_err(TrainError::io(&self.out))
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let Some(writer) = self.writer.take() else {
+            return Ok(());
+        };
+        let settled = writer
+            .finish()
+            .map_err(TrainError::io(&self.beside))
+            .and_then(|()| files::settle(&self.beside, &self.out));
+        if settled.is_err() {
+            self.discard();
+        }
+        settled
+    }
+
+    /// Best effort: why there is no file is told elsewhere.
+    fn discard(&self) {
+        let _ = std::fs::remove_file(&self.beside);
+    }
+}
+
+impl Drop for LineWriter {
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            self.discard();
+        }
     }
 }
 
@@ -194,8 +216,8 @@ impl Writer {
 
     fn finish(self) -> std::io::Result<()> {
         match self {
-            Self::Plain(file) => file.into_inner()?.sync_all(),
-            Self::Compressed(file) => file.finish()?.sync_all(),
+            Self::Plain(mut file) => file.flush(),
+            Self::Compressed(file) => file.finish().map(drop),
         }
     }
 }
@@ -204,6 +226,25 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::demonstrate::DemoReport;
+
+    #[test]
+    fn a_file_that_was_not_finished_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = || std::fs::read_dir(folder.path()).unwrap().count();
+        for name in ["out.jsonl", "out.jsonl.zst"] {
+            let out = folder.path().join(name);
+            let mut writer = LineWriter::create(&out).unwrap();
+            writer.line(&crate::testing::transition(1)).unwrap();
+            assert_eq!(count(), 1);
+            drop(writer);
+            assert_eq!(count(), 0, "{name}");
+            let writer = LineWriter::create(&out).unwrap();
+            std::fs::create_dir(&out).unwrap();
+            writer.finish().unwrap_err();
+            assert_eq!(count(), 1, "{name}: the folder in the way alone");
+            std::fs::remove_dir(&out).unwrap();
+        }
+    }
 
     #[test]
     fn only_parts_of_the_same_job_are_kept_and_nothing_of_others_is_deleted() {
