@@ -7,6 +7,8 @@ use clap::Args;
 use stride_convert::export;
 use stride_convert::gate::{Gate, Outcome, export_gated};
 use stride_convert::source::{Checkpoint, tokenizer};
+use stride_firmware_config::capacity;
+use stride_firmware_config::frame::COMPLETED_CAPACITY;
 
 use super::outputs::{OutputOptions, summary};
 use super::{Answer, bar};
@@ -16,6 +18,10 @@ use super::{Answer, bar};
 pub struct Export {
     /// The checkpoint directory.
     directory: PathBuf,
+    /// Issued subtasks that the policy reads by name, instead of as many as its stride.json says: fewer make late frames of the high
+    /// level shorter. What that costs in success is to be measured; `data.completed` of stride-train trains for it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=capacity::COMPLETED as i64))]
+    completed: Option<u32>,
     #[command(flatten)]
     outputs: OutputOptions,
     #[command(flatten)]
@@ -42,8 +48,17 @@ impl Export {
     pub fn run(self) -> Result<Answer> {
         let outputs = self.outputs;
         let requests = outputs.requests()?;
-        let checkpoint = Checkpoint::open(&self.directory)
+        let mut checkpoint = Checkpoint::open(&self.directory)
             .with_context(|| format!("cannot convert {}", self.directory.display()))?;
+        if let Some(completed) = self.completed {
+            let policy = checkpoint
+                .policy
+                .as_mut()
+                .context("--completed is for policies, and there is no stride.json")?;
+            policy
+                .capacities
+                .insert(COMPLETED_CAPACITY.into(), completed);
+        }
         warn(&checkpoint);
         if outputs.dry_run {
             let reports = export::preview_all(&checkpoint, &requests)?;

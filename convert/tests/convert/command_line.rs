@@ -63,6 +63,39 @@ fn export_inspect_card() {
 }
 
 #[test]
+fn what_a_policy_reads_can_be_stated() {
+    let Paths {
+        folder,
+        source,
+        output,
+    } = paths();
+    let export = |more: &[&str]| {
+        let mut arguments = vec!["export", &source, "-o", &output, "--force"];
+        arguments.extend(more);
+        run(&arguments)
+    };
+    assert_eq!(export(&[]).0, 0);
+    assert!(!run(&["inspect", &output]).1.contains("capacity.completed"));
+    assert_eq!(export(&["--completed", "2"]).0, 0);
+    assert_says(
+        &run(&["inspect", &output]).1,
+        &[
+            "stride.capacity.completed = 2",
+            "stride.capacity.progress = 512",
+        ],
+    );
+    for number in ["0", "9"] {
+        let (code, _, stderr) = export(&["--completed", number]);
+        assert_eq!(code, 2);
+        assert_says(&stderr, &["--completed", "1..=8"]);
+    }
+    std::fs::remove_file(folder.file("stride.json")).unwrap();
+    let (code, _, stderr) = export(&["--completed", "2"]);
+    assert_eq!(code, 1);
+    assert_says(&stderr, &["there is no stride.json"]);
+}
+
+#[test]
 fn an_output_that_exists_is_kept_without_force() {
     let Paths {
         folder,
