@@ -9,7 +9,7 @@ use stride_engine::{EngineError, EngineOptions, LlamaPolicy, PerLevel, Sampling}
 use stride_firmware_config::frame::StepFrame;
 use tempfile::TempDir;
 
-use crate::common::{episode, exact, load, policy_file};
+use crate::common::{episode, exact, load, policy_file, reading};
 
 fn refusal(path: &Path) -> EngineError {
     LlamaPolicy::load(path, EngineOptions::default()).unwrap_err()
@@ -23,8 +23,12 @@ fn write(dir: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 
 /// The policy with the first occurrence of `from` overwritten by `to`, which is as long.
 fn patched(dir: &TempDir, from: &[u8], to: &[u8]) -> PathBuf {
+    patched_file(&policy_file(), dir, from, to)
+}
+
+fn patched_file(file: &Path, dir: &TempDir, from: &[u8], to: &[u8]) -> PathBuf {
     assert_eq!(from.len(), to.len());
-    let mut bytes = fs::read(policy_file()).unwrap();
+    let mut bytes = fs::read(file).unwrap();
     let at = bytes.windows(from.len()).position(|w| w == from).unwrap();
     bytes[at..at + to.len()].copy_from_slice(to);
     write(dir, "patched.gguf", &bytes)
@@ -97,6 +101,24 @@ fn another_layout_is_refused() {
         "{error}"
     );
     assert!(error.to_string().contains("layout 7"), "{error}");
+}
+
+#[test]
+fn a_policy_that_reads_more_than_an_agent_remembers_is_refused() {
+    let (dir, short) = (TempDir::new().unwrap(), reading(2));
+    for number in [0, 9] {
+        let path = patched_file(
+            &short.path().join("policy.gguf"),
+            &dir,
+            b"capacity.completed\x04\0\0\0\x02",
+            &[b"capacity.completed\x04\0\0\0".as_slice(), &[number]].concat(),
+        );
+        let error = refusal(&path);
+        assert!(
+            matches!(&error, EngineError::Capacity { found, most: 8, .. } if *found == number.to_string()),
+            "{error}"
+        );
+    }
 }
 
 #[test]
