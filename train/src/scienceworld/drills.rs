@@ -17,7 +17,7 @@
 
 use std::collections::BTreeMap;
 
-use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use stride_agent::transition::{FrameText, Transition};
@@ -26,6 +26,7 @@ use stride_environments::scienceworld::view::{Thing, View};
 use stride_firmware_config::state::Completed;
 
 use super::Expert;
+use super::families::melting_point;
 use super::lost::Lost;
 use super::moved::{self, Moved};
 use super::placed;
@@ -70,6 +71,9 @@ const MEASURED: [&str; 2] = ["determine if ", "measure the temperature of "];
 
 /// Instructions whose boxes are chosen by what is known of a substance.
 const MELTING: &str = "measure the melting point of ";
+
+/// Substances over one observation.
+const EXAMPLES: usize = 8;
 
 /// The instructions about life spans.
 const LIFESPANS: [&str; 3] = [
@@ -225,18 +229,12 @@ fn choose(kind: &[&Transition], rng: &mut ChaCha8Rng) -> Vec<Transition> {
             frames.push(frame(task, completed, progress));
         }
     } else if task.starts_with(MELTING) {
-        // Other substances with their limits, so that what is known decides, and not the room.
-        let tasks = kind.iter().filter_map(|other| match &other.state {
-            FrameText::High { task, .. } => Some(task),
-            _ => None,
-        });
-        for other in tasks.choose_multiple(rng, 3).into_iter().chain([task]) {
-            let (Some(old), Some(new)) = (substance(task), substance(other)) else {
+        // Other substances and limits, so that what is known decides, and not the room.
+        for _ in 0..EXAMPLES {
+            let (Some(old), Some(old_limit)) = (substance(task), limit(task)) else {
                 continue;
             };
-            let (Some(old_limit), Some(new_limit)) = (limit(task), limit(other)) else {
-                continue;
-            };
+            let (new, new_limit) = melting_point::example(rng);
             let mut drill = frame(task, completed, progress);
             drill.state = drill.state.edited(&mut |text| {
                 text.replace(old, new).replace(
