@@ -46,6 +46,12 @@ impl EnvironmentError {
 
 /// A text world. One value plays one episode at a time; `reset` starts the next.
 pub trait Environment {
+    /// Tells the world, before the episode starts, how many bytes of an observation the agent keeps. A world whose texts can be longer
+    /// leaves out what matters least; the agent cuts off the end of what is longer still. The default does nothing.
+    fn keep_within(&mut self, bytes: usize) {
+        let _ = bytes;
+    }
+
     /// Starts an episode.
     ///
     /// # Errors

@@ -57,6 +57,7 @@ where
     E: Environment + ?Sized,
     P: Policy + ?Sized,
 {
+    environment.keep_within(limits.observation);
     let opening = environment.reset()?;
     let mut observer = Counting {
         inner: observer,

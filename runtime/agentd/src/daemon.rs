@@ -119,6 +119,7 @@ pub async fn run(
         EpisodesOptions {
             at_once: config.limits.episodes,
             max_steps: profile.limits.actions_per_episode,
+            observation: profile.capacities.observation,
             patience: config.limits.patience(),
         },
         Arc::clone(&metrics),

@@ -84,7 +84,11 @@ impl Episodes {
         running: &Running,
     ) -> Result<Episode, EpisodeError> {
         let asked = running.asked();
-        let opened = World::open(asked.wanted.clone(), asked.admissible);
+        let opened = World::open(
+            asked.wanted.clone(),
+            asked.admissible,
+            self.options.observation,
+        );
         let (world, begun) = self.unless_closing(opened).await?;
         if asked.admissible && begun.listed.is_none() {
             let name = asked.wanted.environment.name();

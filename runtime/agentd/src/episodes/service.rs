@@ -23,6 +23,8 @@ pub struct EpisodesOptions {
     pub at_once: u32,
     /// Actions of one at most.
     pub max_steps: u32,
+    /// Bytes of an observation that an agent keeps.
+    pub observation: usize,
     /// Time that a step may wait when there is too much to do.
     pub patience: Duration,
 }

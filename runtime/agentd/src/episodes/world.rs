@@ -53,13 +53,17 @@ impl World {
     ///
     /// # Errors
     /// When there is no such game, or it cannot be started.
-    pub async fn open(wanted: Wanted, listing: bool) -> Result<(Self, Begun), EpisodeError> {
+    pub async fn open(
+        wanted: Wanted,
+        listing: bool,
+        observation: usize,
+    ) -> Result<(Self, Begun), EpisodeError> {
         let name = wanted.environment.name().to_owned();
         let (actions, waiting) = mpsc::unbounded_channel();
         let (begun, begins) = oneshot::channel();
         let started = std::thread::Builder::new()
             .name("world".into())
-            .spawn(move || run(&wanted, listing, begun, waiting));
+            .spawn(move || run(&wanted, listing, observation, begun, waiting));
         if let Err(error) = started {
             tracing::error!(%error, "no thread for an environment");
             return Err(EpisodeError::World(name));
@@ -89,6 +93,7 @@ impl World {
 fn run(
     wanted: &Wanted,
     listing: bool,
+    observation: usize,
     begun: oneshot::Sender<Result<Begun, EpisodeError>>,
     mut waiting: mpsc::UnboundedReceiver<Action>,
 ) {
@@ -105,6 +110,7 @@ fn run(
         Ok(game) => game,
         Err(error) => return drop(begun.send(Err(failed(error)))),
     };
+    game.keep_within(observation);
     let first = game.reset().map_err(failed).map(|opening| Begun {
         label: games.label(index),
         opening,

@@ -46,6 +46,8 @@ pub struct ScienceWorldEnvironment {
     moves: u32,
     score_at_limit: Option<i32>,
     ending: Option<Ending>,
+    /// Bytes of an observation.
+    most: usize,
 }
 
 impl ScienceWorldEnvironment {
@@ -61,6 +63,7 @@ impl ScienceWorldEnvironment {
             moves: 0,
             score_at_limit: None,
             ending: None,
+            most: view::BYTES,
         }
     }
 
@@ -115,6 +118,16 @@ impl ScienceWorldEnvironment {
         self.score_at_limit.unwrap_or(self.score)
     }
 
+    fn seen(&self, observed: &Observed) -> String {
+        let Observed {
+            feedback,
+            look,
+            inventory,
+            ..
+        } = observed;
+        view::compose_within(self.most, feedback, look, inventory)
+    }
+
     /// Takes note of what is seen; returns the change of the score.
     fn note(&mut self, observed: &Observed) -> i32 {
         let change = observed.score - self.score;
@@ -139,6 +152,10 @@ impl ScienceWorldEnvironment {
 }
 
 impl Environment for ScienceWorldEnvironment {
+    fn keep_within(&mut self, bytes: usize) {
+        self.most = bytes;
+    }
+
     fn reset(&mut self) -> Result<Opening, EnvironmentError> {
         self.running = false;
         self.ending = None;
@@ -153,7 +170,7 @@ impl Environment for ScienceWorldEnvironment {
         Ok(Opening {
             task: view::task(&start.description),
             scene: String::new(),
-            observation: view::compose(&observed.feedback, &observed.look, &observed.inventory),
+            observation: self.seen(&observed),
         })
     }
 
@@ -166,7 +183,7 @@ impl Environment for ScienceWorldEnvironment {
         let observed = self.session.step(action).map_err(EnvironmentError::new)?;
         let change = self.note(&observed);
         Ok(Outcome {
-            observation: view::compose(&observed.feedback, &observed.look, &observed.inventory),
+            observation: self.seen(&observed),
             reward: fraction(change),
             score: fraction(observed.score.max(0)),
             done: self.ending.is_some(),

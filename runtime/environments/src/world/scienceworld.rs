@@ -105,6 +105,12 @@ impl Borrowed<'_> {
 }
 
 impl Environment for Borrowed<'_> {
+    fn keep_within(&mut self, bytes: usize) {
+        if let Some(environment) = &mut self.environment {
+            environment.keep_within(bytes);
+        }
+    }
+
     fn reset(&mut self) -> Result<Opening, EnvironmentError> {
         self.environment()?.reset()
     }

@@ -1,31 +1,28 @@
-//! What an agent is shown of the recorded episodes: every view is read back to the same view, and fits a frame uncut.
+//! What an agent is shown of the recorded episodes: every view is read back to the same view, and what goes when it is too long.
 //!
 //! The recorded paths lie outside the repository, see [`crate::needs`].
 
-use stride_environments::scienceworld::Transcripts;
-use stride_environments::scienceworld::view::{View, compose};
+use stride_environments::scienceworld::view::{BYTES, View, compose_within};
+use stride_environments::scienceworld::{Transcript, Transcripts};
 
 use crate::needs;
 
-/// Only the list of choices that an ambiguous request offers is ever longer than a frame gives to feedback; a number answers it,
-/// and the first ones are kept.
+/// What the simulator said at the start and after every action: feedback, room and inventory.
+fn shown(transcript: &Transcript) -> impl Iterator<Item = (&String, &String, &String)> {
+    let initial = &transcript.initial;
+    let steps = transcript.steps.iter();
+    std::iter::once((&initial.observation, &initial.look, &initial.inventory))
+        .chain(steps.map(|step| (&step.observation, &step.look, &step.inventory)))
+}
+
 #[test]
-fn every_recorded_step_is_read_back_and_fits() {
+fn every_recorded_step_is_read_back() {
     let Some(file) = needs::shared("scienceworld/expert-train.jsonl.zst") else {
         return;
     };
-    let (mut lengths, mut cut) = (Vec::new(), 0);
     for transcript in Transcripts::open(&file).unwrap() {
         let transcript = transcript.unwrap();
-        let initial = &transcript.initial;
-        let shown = std::iter::once((&initial.observation, &initial.look, &initial.inventory))
-            .chain(
-                transcript
-                    .steps
-                    .iter()
-                    .map(|step| (&step.observation, &step.look, &step.inventory)),
-            );
-        for (feedback, look, inventory) in shown {
+        for (feedback, look, inventory) in shown(&transcript) {
             let view = View::of(feedback, look, inventory);
             let text = view.to_string();
             let whereabouts = format!("{} {}: {text}", transcript.task, transcript.variation);
@@ -34,28 +31,46 @@ fn every_recorded_step_is_read_back_and_fits() {
                 !view.room.is_empty() && !view.doors.is_empty(),
                 "{whereabouts}"
             );
-            let composed = compose(feedback, look, inventory);
-            lengths.push(composed.len());
-            if composed == text {
-                continue;
-            }
-            cut += 1;
-            assert!(
-                view.feedback.starts_with("Ambiguous request: "),
-                "cut: {whereabouts}"
-            );
-            let mut kept = View::read(&composed);
-            let start = kept.feedback.strip_suffix("...").unwrap();
-            assert!(view.feedback.starts_with(start), "{whereabouts}");
-            kept.feedback.clone_from(&view.feedback);
-            assert_eq!(kept, view, "more than the feedback is cut");
         }
     }
-    lengths.sort_unstable();
-    let (views, longest) = (lengths.len(), lengths.last());
-    println!(
-        "{views} views, of {} bytes in the median and {longest:?} at most, {cut} with a shorter feedback",
-        lengths[views / 2]
-    );
-    assert!(views > 30_000 && cut < views / 50, "{cut} of {views}");
+}
+
+/// Things of the room go, and the end of long answers of the simulator: where the agent is, where it can go and what it holds stay.
+#[test]
+fn what_is_too_long_loses_things_of_the_room() {
+    let Some(file) = needs::shared("scienceworld/expert-train.jsonl.zst") else {
+        return;
+    };
+    for most in [BYTES, 340] {
+        let (mut lengths, mut cut) = (Vec::new(), 0);
+        for transcript in Transcripts::open(&file).unwrap() {
+            let transcript = transcript.unwrap();
+            for (feedback, look, inventory) in shown(&transcript) {
+                let whole = View::of(feedback, look, inventory);
+                let text = compose_within(most, feedback, look, inventory);
+                lengths.push(text.len());
+                if text == whole.to_string() {
+                    continue;
+                }
+                cut += 1;
+                let kept = View::read(&text);
+                assert_eq!(
+                    (&kept.room, &kept.doors, &kept.holding),
+                    (&whole.room, &whole.doors, &whole.holding),
+                    "{text}"
+                );
+                let said = kept.feedback.strip_suffix("...");
+                let said = said.unwrap_or(&kept.feedback);
+                assert!(whole.feedback.starts_with(said), "{text}");
+            }
+        }
+        lengths.sort_unstable();
+        let (views, longest) = (lengths.len(), lengths[lengths.len() - 1]);
+        println!(
+            "{views} views, of {} bytes in the median and {longest} at most; {cut} of them shorter than they would be",
+            lengths[views / 2]
+        );
+        assert!(longest <= most && views > 30_000, "{longest} in {views}");
+        assert!(cut > 300 && cut < views / 2, "{cut} of {views}");
+    }
 }

@@ -5,8 +5,6 @@
 //! the inventory when the room has none left. `...` ends a feedback that was cut and a room whose last things are missing;
 //! furniture and books go without it.
 
-use stride_firmware_config::capacity;
-
 use super::{Thing, View};
 
 /// Bytes of one feedback: the longest useful ones are the choices of an ambiguous request.
@@ -27,22 +25,23 @@ const SCENERY: [&str; 8] = [
 /// What stands where something was left out.
 const MISSING: &str = "...";
 
-/// The view as text, at most [`capacity::OBSERVATION`] bytes long.
-pub(super) fn fit(mut view: View) -> String {
-    if view.feedback.len() > FEEDBACK {
-        cut(&mut view.feedback, FEEDBACK - MISSING.len());
+/// The view as text, at most `most` bytes long; a feedback takes half of them at most.
+pub(super) fn fit(mut view: View, most: usize) -> String {
+    let feedback = FEEDBACK.min(most / 2);
+    if view.feedback.len() > feedback {
+        cut(&mut view.feedback, feedback.saturating_sub(MISSING.len()));
         view.feedback.push_str(MISSING);
     }
     let mut text = view.to_string();
-    if text.len() <= capacity::OBSERVATION {
+    if text.len() <= most {
         return text;
     }
     view.things.retain(|thing| !is_scenery(thing));
     text = view.to_string();
-    while text.len() > capacity::OBSERVATION && shorten(&mut view) {
+    while text.len() > most && shorten(&mut view) {
         text = view.to_string();
     }
-    cut(&mut text, capacity::OBSERVATION);
+    cut(&mut text, most);
     text
 }
 
@@ -84,6 +83,8 @@ fn shorten(view: &mut View) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use stride_firmware_config::capacity;
+
     use super::super::Door;
     use super::*;
 
@@ -121,7 +122,7 @@ mod tests {
     /// Fits, and is still a view with feedback, doors and inventory.
     fn fitted(view: View) -> View {
         let (feedback, doors) = (view.feedback.clone(), view.doors.clone());
-        let text = fit(view);
+        let text = fit(view, capacity::OBSERVATION);
         assert!(text.len() <= capacity::OBSERVATION, "{}", text.len());
         let seen = View::read(&text);
         assert_eq!((&seen.feedback, &seen.doors), (&feedback, &doors), "{text}");
@@ -132,7 +133,7 @@ mod tests {
     #[test]
     fn what_fits_is_left_alone() {
         let view = kitchen("Done.", 2, 2);
-        assert_eq!(fit(view.clone()), view.to_string());
+        assert_eq!(fit(view.clone(), capacity::OBSERVATION), view.to_string());
     }
 
     #[test]
@@ -167,7 +168,10 @@ mod tests {
 
     #[test]
     fn a_long_feedback_is_cut_at_a_character() {
-        let text = fit(kitchen(&"\u{e9}".repeat(1000), 20, 200));
+        let text = fit(
+            kitchen(&"\u{e9}".repeat(1000), 20, 200),
+            capacity::OBSERVATION,
+        );
         assert!(text.len() <= capacity::OBSERVATION, "{}", text.len());
         let view = View::read(&text);
         assert!(view.feedback.ends_with("\u{e9}..."), "{view}");
@@ -179,10 +183,10 @@ mod tests {
     fn even_doors_and_inventory_without_end_fit() {
         let mut view = kitchen("Done.", 0, 0);
         view.holding = vec![named("orange", None); 500];
-        let text = fit(view.clone());
+        let text = fit(view.clone(), capacity::OBSERVATION);
         assert!(text.len() <= capacity::OBSERVATION && View::read(&text).holds("orange"));
         view.doors = vec![view.doors.remove(0); 500];
-        let text = fit(view);
+        let text = fit(view, capacity::OBSERVATION);
         assert_eq!(text.len(), capacity::OBSERVATION);
         assert!(text.starts_with("Done. | kitchen: "), "{text}");
     }
